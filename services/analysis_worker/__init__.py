@@ -1,0 +1,1 @@
+"""The worker: media-analysis-requested events in, one recorded and published completion per request out."""
