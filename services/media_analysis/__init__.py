@@ -1,0 +1,1 @@
+"""The command line: one small file per subcommand; the one package that may import the services."""
