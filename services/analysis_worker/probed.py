@@ -1,0 +1,33 @@
+"""Pure: what a probe found out about one media item; the plan, the limits and the token rules read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from analysis_worker.cards import Kind
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProbedMedia:
+    """One item as its own bytes describe it; null is what the format does not have or did not say.
+
+    `width` and `height` are as shown, after `rotation_degrees` (EXIF orientation, display matrix) was applied.
+    `content_type` is that of the bytes, whatever the request or the store claimed.
+    """
+
+    index: int
+    kind: Kind
+    format: str
+    content_type: str
+    size_bytes: int
+    width: int | None = None
+    height: int | None = None
+    duration_seconds: float | None = None
+    fps: float | None = None
+    frames: int | None = None
+    """Of a film its pictures; of a frame list the number of its files."""
+    has_audio: bool = False
+    channels: int | None = None
+    rotation_degrees: int = 0
