@@ -22,6 +22,7 @@ class ProbedMedia:
     format: str
     content_type: str
     size_bytes: int
+    """Of a frame list its largest file: that is what the limits are about."""
     width: int | None = None
     height: int | None = None
     duration_seconds: float | None = None

@@ -1,0 +1,224 @@
+"""Pure: a model card and what a request holds in; nothing out, or the one rejection that fits.
+
+Each check raises at the first fault in the order count, mix, size, sides, length, so that a message names one thing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from analysis_worker import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from analysis_worker.cards import MediaLimits, ModelCard
+    from analysis_worker.probed import ProbedMedia
+    from analysis_worker.values import Delivery
+    from media_contracts import Money
+
+INLINE: Final = "inline"
+# Far above any camera, far below what a header can claim: Pillow's own limit for a decompression bomb.
+PIXELS_MAX: Final = 178_956_970
+
+_PREFIX: Final = "data:;base64,"
+
+
+def check_media(card: ModelCard, items: Sequence[ProbedMedia], delivery: Delivery) -> None:
+    """Whether the model takes these items in one message, delivered so.
+
+    Raises `MediaKindUnsupported`, `MediaTooMany`, `MediaMixUnsupported`, and what `check_item` raises.
+    """
+    inline = delivery == INLINE
+    for kind, count in Counter(item.kind for item in items).items():
+        limits = card.media_limits(kind)
+        most = limits.count_inline if inline else limits.count_by_url
+        if most is not None and count > most:
+            raise errors.MediaTooMany(
+                f"{count} {kind} items; {card.name} takes {most} {_way(inline=inline)}; split the request"
+            )
+    modalities = sorted({"video" if item.kind == "frames" else item.kind for item in items})
+    if len(modalities) > 1 and not card.capabilities.mixes_modalities:
+        raise errors.MediaMixUnsupported(
+            f"{card.name} takes one kind of media a message, not {' with '.join(modalities)}; "
+            "choose a model that mixes them or send one request each"
+        )
+    for item in items:
+        check_item(card, item, delivery)
+
+
+def check_item(card: ModelCard, item: ProbedMedia, delivery: Delivery) -> None:
+    """Whether one item is within the card's limits of its kind.
+
+    Raises `MediaTooLarge`, `MediaDimensions`, `MediaTooMany` (frames of a list), `MediaDuration`.
+    """
+    limits = card.media_limits(item.kind)
+    _check_bytes(card, item, limits, inline=delivery == INLINE)
+    if item.width is not None and item.height is not None:
+        _check_sides(card, item, limits, item.width, item.height)
+    if item.kind == "frames":
+        _check_frames(card, item, limits)
+    _check_seconds(card, item, limits)
+
+
+def data_uri_bytes(*, size_bytes: int, content_type: str) -> int:
+    """The length of `data:{content_type};base64,…` for that many bytes; base64 pads to groups of three."""
+    return len(_PREFIX) + len(content_type) + 4 * -(-size_bytes // 3)
+
+
+def fits_inline(card: ModelCard, item: ProbedMedia) -> bool:
+    """Whether the item's data URI stays below the card's limit (400 `Exceeded limit on max bytes per data-uri item`)."""
+    most = card.media_limits(item.kind).bytes_inline
+    return most is None or data_uri_bytes(size_bytes=item.size_bytes, content_type=item.content_type) < most
+
+
+def check_context(
+    card: ModelCard,
+    *,
+    input_tokens: int,
+    max_output_tokens: int | None = None,
+    max_input_tokens: int | None = None,
+    thinking: bool = False,
+) -> None:
+    """Whether the estimated input fits the model, with room for the answer, and the request's own bound.
+
+    `max_input_tokens` is `limits.max_input_tokens` of the request. Raises `InputTooLong`, and `ParameterInvalid` for
+    an answer longer than the model gives.
+    """
+    context = card.context
+    if max_output_tokens is not None and not 1 <= max_output_tokens <= context.max_output_tokens:
+        raise errors.ParameterInvalid(
+            f"max_output_tokens {max_output_tokens:,} is outside 1 to {context.max_output_tokens:,} of {card.name}"
+        )
+    if max_input_tokens is not None and input_tokens > max_input_tokens:
+        raise errors.InputTooLong(
+            f"about {input_tokens:,} input tokens, more than limits.max_input_tokens {max_input_tokens:,}; raise it or send less"
+        )
+    published = context.max_input_tokens_thinking if thinking else None
+    published = published or context.max_input_tokens
+    room = context.context_tokens - (max_output_tokens or 0)
+    most = room if published is None else min(room, published)
+    if input_tokens > most:
+        raise errors.InputTooLong(
+            f"about {input_tokens:,} input tokens; {card.name} takes {most:,} here; send less media"
+        )
+
+
+def check_parameters(card: ModelCard, **parameters: float | None) -> None:
+    """Whether each given sampling parameter is one that the model takes, within its range; null means not given.
+
+    Raises `FeatureUnsupported` for one the model lacks, `ParameterInvalid` for a value outside the range.
+    """
+    for name, value in parameters.items():
+        if value is None:
+            continue
+        bounds = getattr(card.parameters, name, None)
+        if bounds is None:
+            raise errors.FeatureUnsupported(f"{card.name} takes no {name}; leave it out")
+        if not bounds.allows(value):
+            low, high = ("[" if bounds.includes_minimum else "("), ("]" if bounds.includes_maximum else ")")
+            shown = f"{low}{_bound(bounds.minimum)}, {_bound(bounds.maximum)}{high}"
+            raise errors.ParameterInvalid(f"{name} {value:g} is outside {shown} of {card.name}")
+
+
+def check_features(
+    card: ModelCard,
+    *,
+    search: bool = False,
+    speech: bool = False,
+    voice: str | None = None,
+    thinking: bool = False,
+    effort: str | None = None,
+) -> None:
+    """Whether the model can do what is asked for at all; raises `FeatureUnsupported` or `ParameterInvalid`."""
+    abilities = card.capabilities
+    wanted = {"search": (search, abilities.search), "speech": (speech, abilities.speech)}
+    wanted["reasoning"] = (thinking or effort is not None, abilities.thinking != "none")
+    for name, (asked, able) in wanted.items():
+        if asked and not able:
+            raise errors.FeatureUnsupported(f"{card.name} has no {name}; choose another model or leave it out")
+    if speech and thinking and not abilities.speech_while_thinking:
+        raise errors.FeatureUnsupported(f"{card.name} does not speak while it reasons; ask for one of the two")
+    if speech and voice and abilities.voices and voice not in abilities.voices:
+        raise errors.ParameterInvalid(f"{card.name} has no voice {voice!r}; it has {', '.join(abilities.voices)}")
+    if effort is not None and effort not in abilities.reasoning_efforts:
+        known = ", ".join(abilities.reasoning_efforts) or "no efforts, only on and off"
+        raise errors.ParameterInvalid(f"reasoning effort {effort!r} is unknown to {card.name}; it has {known}")
+
+
+def check_budget(*, bound: Money | None, left: Money, model: str) -> None:
+    """Whether a plan's upper bound fits what is left; raises `CurrencyMismatch` (or no price) and `BudgetExceeded`."""
+    if bound is None:
+        raise errors.CurrencyMismatch(
+            f"{model} has no known price here, so max_cost cannot be kept; set one or drop max_cost"
+        )
+    if bound.currency != left.currency:
+        raise errors.CurrencyMismatch(
+            f"{model} is priced in {bound.currency} and max_cost is in {left.currency}; nothing is converted"
+        )
+    if bound.decimal > left.decimal:
+        raise errors.BudgetExceeded(
+            f"{model} may cost {bound.amount} {bound.currency}, more than the {left.amount} that is left; "
+            "raise max_cost, lower max_output_tokens or detail"
+        )
+
+
+def _check_bytes(card: ModelCard, item: ProbedMedia, limits: MediaLimits, *, inline: bool) -> None:
+    if inline:
+        if not fits_inline(card, item):
+            encoded = data_uri_bytes(size_bytes=item.size_bytes, content_type=item.content_type)
+            raise errors.MediaTooLarge(
+                f"{_name(item)} is {encoded:,} bytes as a data URI; below {limits.bytes_inline:,} are taken inline; "
+                "let the model reach the store (S3_PUBLIC_ENDPOINT) or shrink it"
+            )
+    elif limits.bytes_by_url is not None and item.size_bytes > limits.bytes_by_url:
+        raise errors.MediaTooLarge(
+            f"{_name(item)} is {item.size_bytes:,} bytes; {card.name} takes {limits.bytes_by_url:,} by URL; shrink it"
+        )
+
+
+def _check_sides(card: ModelCard, item: ProbedMedia, limits: MediaLimits, width: int, height: int) -> None:
+    shown = f"{_name(item)} is {width} x {height} pixels"
+    if width * height > PIXELS_MAX:
+        raise errors.MediaDimensions(f"{shown}; more than {PIXELS_MAX:,} in all are refused; scale it down")
+    if limits.side_above_pixels is not None and min(width, height) <= limits.side_above_pixels:
+        raise errors.MediaDimensions(f"{shown}; {card.name} takes sides over {limits.side_above_pixels}; enlarge it")
+    if limits.ratio_max is not None and max(width, height) > limits.ratio_max * min(width, height):
+        raise errors.MediaDimensions(f"{shown}; {card.name} takes ratios up to {limits.ratio_max:g}:1; crop it")
+
+
+def _check_frames(card: ModelCard, item: ProbedMedia, limits: MediaLimits) -> None:
+    count = item.frames or 0
+    low, high = limits.frames_min or 0, limits.frames_max
+    if count < low or (high is not None and count > high):
+        raise errors.MediaTooMany(
+            f"{_name(item)} has {count} frames; {card.name} takes {low} to {_bound(high)} in a list"
+        )
+
+
+def _check_seconds(card: ModelCard, item: ProbedMedia, limits: MediaLimits) -> None:
+    seconds = item.duration_seconds
+    if seconds is None:
+        return
+    if limits.seconds_min is not None and seconds < limits.seconds_min:
+        raise errors.MediaDuration(
+            f"{_name(item)} lasts {seconds:.2f} s; {card.name} takes {limits.seconds_min:g} s or more"
+        )
+    if limits.seconds_max is not None and seconds > limits.seconds_max:
+        raise errors.MediaDuration(
+            f"{_name(item)} lasts {seconds:.2f} s; {card.name} takes up to {limits.seconds_max:g} s; "
+            "choose a clip or another model"
+        )
+
+
+def _name(item: ProbedMedia) -> str:
+    return f"media[{item.index}] ({item.content_type})"
+
+
+def _way(*, inline: bool) -> str:
+    return "inline" if inline else "by URL"
+
+
+def _bound(value: float | None) -> str:
+    return "any" if value is None else f"{value:g}"
