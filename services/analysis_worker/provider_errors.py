@@ -8,11 +8,9 @@ is itself formatted as a stream.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
@@ -30,9 +28,14 @@ from analysis_worker.errors import (
 )
 from analysis_worker.sse import SseDecoder
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
 # provider.md §4b: TPS/TPM quota "clears within the minute"; asking sooner meets the same answer.
 QUOTA_FLOOR_SECONDS: Final = 60.0
 _MAX_MESSAGE_CHARACTERS: Final = 1_000
+_MAX_BODY_BYTES: Final = 1024 * 1024
 # A Retry-After beyond a day is a broken clock or a broken proxy, not advice.
 _MAX_RETRY_AFTER_SECONDS: Final = 86_400.0
 
@@ -90,8 +93,11 @@ RULES: Final[tuple[Rule, ...]] = (
     # Servers in trouble.
     Rule(leaf=ProviderUnavailable, text=r"inference internal error|rejected by inference engine"),
     Rule(leaf=ProviderUnavailable, text=r"receive batching backend response failed"),
-    Rule(leaf=ProviderUnavailable, code=r"^(internal_?error|SystemError|ModelServiceFailed|RequestTimeOut)$"),
-    Rule(leaf=ProviderUnavailable, code=r"ModelUnavailable"),
+    Rule(leaf=ProviderUnavailable, code=r"^internal_?error(\.Algo)?$"),
+    Rule(
+        leaf=ProviderUnavailable,
+        code=r"^(SystemError|ModelServiceFailed|RequestTimeOut|ModelUnavailable|server_error)$",
+    ),
     Rule(leaf=ProviderUnavailable, text=r"throttled due to system capacity limits|model is unavailable"),
 )
 
@@ -104,7 +110,7 @@ def classify_response(
     `now` (aware) is only needed for a Retry-After that is a date.
     """
     retry_after_seconds = read_retry_after(headers, now=now)
-    error = _error_in_body(body)
+    error = _error_in_body(body[:_MAX_BODY_BYTES])
     if error is None:
         # A gateway's page: the status is all there is to go by.
         error = {"message": body[:2_000].decode("utf-8", errors="replace").strip() or "no body"}
@@ -118,7 +124,7 @@ def classify_error_object(
     code = _text(error.get("code")) or _text(error.get("type"))
     message = _text(error.get("message"))
     rule = next((rule for rule in RULES if rule.matches(code, message)), None)
-    leaf = rule.leaf if rule else _leaf_of_status(http_status, code)
+    leaf = rule.leaf if rule else _leaf_of_status(_status_meant(http_status, code, message), code)
     said = safe_text(message) or "no message"
     text = f"the provider answered {http_status}{f' {code}' if code else ''}: {said}{_remedy(leaf)}"
     if issubclass(leaf, Retryable):
@@ -183,6 +189,14 @@ def _documents(body: bytes) -> Iterator[object]:
                 yield orjson.loads(data)
             except orjson.JSONDecodeError:
                 continue
+
+
+def _status_meant(http_status: int, code: str, message: str) -> int:
+    """Return the status that an error inside a 200 stream names: as its code, or as the prefix `<400> …`
+    (provider.md §4a).
+    """
+    named = re.match(r"([45]\d\d)$", code) or re.match(r"<([45]\d\d)>", message)
+    return int(named[1]) if named and http_status == 200 else http_status  # noqa: PLR2004
 
 
 def _leaf_of_status(http_status: int, code: str) -> Leaf:

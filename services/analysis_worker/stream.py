@@ -1,0 +1,255 @@
+"""Pure: the bytes of one streamed answer in (with the instants at which they came), an `Answer` out.
+
+What the wire looks like is provider.md §3. Three things are kept apart (law 7): the finish reason that the model
+gave, the way in which the stream ended, and (elsewhere) whether the text is the JSON that was asked for.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import orjson
+
+from analysis_worker.errors import (
+    AnalysisError,
+    AnswerEmpty,
+    AnswerTruncated,
+    ContentFiltered,
+    ProviderUnavailable,
+    StreamCut,
+    StreamStalled,
+)
+from analysis_worker.provider_errors import classify_error_object, error_object_of
+from analysis_worker.sse import SseDecoder
+from analysis_worker.usage import ReportedUsage, read_usage
+
+StreamEnd = Literal["closed", "cut", "stalled", "stopped"]
+"""How the transport ended: the server closed in order, the connection broke, it fell silent, or we stopped reading."""
+
+Ending = Literal["finished", "truncated", "filtered", "cut", "stalled", "error"]
+"""What became of the answer; only *finished* may be a success."""
+
+_DONE: Final = "[DONE]"
+# 131,072 output tokens are about 1 MB; whoever sends more than this is not answering.
+_MAX_TEXT_CHARACTERS: Final = 32 * 1024 * 1024
+# Enough to read an error body that came as plain JSON under a 200.
+_MAX_PLAIN_BYTES: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """All that one call brought; times are seconds, `first_token_seconds` from the start of the call and
+    `stream_seconds` from the first token to the last event.
+    """
+
+    text: str
+    reasoning: str
+    finish_reason: str | None
+    ending: Ending
+    usage: ReportedUsage | None
+    response_id: str | None
+    model: str | None
+    first_token_seconds: float | None
+    stream_seconds: float | None
+    chunks: int
+    audio_bytes: int
+    provider_error: AnalysisError | None
+
+
+class StreamReader:
+    """Read one streamed answer; feed it bytes as they come, then say how the transport ended.
+
+    `started_at` and every `now` are seconds of one clock. `on_audio` gets the spoken answer (headerless 16-bit PCM at
+    24 kHz, provider.md §3) piece by piece, so that it need not be held in memory.
+    """
+
+    def __init__(
+        self, *, started_at: float, http_status: int = 200, on_audio: Callable[[bytes], None] | None = None
+    ) -> None:
+        self._started_at = started_at
+        self._http_status = http_status
+        self._on_audio = on_audio
+        self._decoder = SseDecoder()
+        self._plain = bytearray()
+        self._content: list[str] = []
+        self._transcript: list[str] = []
+        self._reasoning: list[str] = []
+        self._characters = 0
+        self._audio_base64 = ""
+        self._audio_bytes = 0
+        self._finish_reason: str | None = None
+        self._usage: ReportedUsage | None = None
+        self._response_id: str | None = None
+        self._model: str | None = None
+        self._last_event_at: float | None = None
+        self._chunks = 0
+        self._error: AnalysisError | None = None
+        self.first_token_at: float | None = None
+        self.done = False
+
+    def feed(self, chunk: bytes, now: float) -> str:
+        """Take bytes that arrived at `now`; return the answer text that they added. Never raises on what they say."""
+        if not self._chunks and len(self._plain) < _MAX_PLAIN_BYTES:
+            self._plain += chunk
+        return self._take_events(lambda: self._decoder.feed(chunk), now)
+
+    def finish(self, end: StreamEnd, now: float) -> Answer:
+        """Say how the transport ended and return what came of it; the reader is spent."""
+        self._take_events(self._decoder.finish, now)
+        if not self._chunks and not self.done:
+            # A server that ignores `stream`, or that reports an error as plain JSON under a 200.
+            self._take_event(self._plain.decode("utf-8", errors="replace"), now)
+        first, last = self.first_token_at, self._last_event_at
+        return Answer(
+            # Both forms of a spoken answer's text are known (S1: content, S2 and S3: audio.transcript).
+            text="".join(self._content) or "".join(self._transcript),
+            reasoning="".join(self._reasoning),
+            finish_reason=self._finish_reason,
+            ending=self._ending(end),
+            usage=self._usage,
+            response_id=self._response_id,
+            model=self._model,
+            first_token_seconds=None if first is None else first - self._started_at,
+            stream_seconds=None if first is None or last is None else last - first,
+            chunks=self._chunks,
+            audio_bytes=self._audio_bytes,
+            provider_error=self._error,
+        )
+
+    def _ending(self, end: StreamEnd) -> Ending:
+        if self._error is not None:
+            return "filtered" if isinstance(self._error, ContentFiltered) else "error"
+        match self._finish_reason:
+            case "stop":
+                # All text came before it; a connection that breaks now costs the usage chunk at most.
+                return "finished"
+            case "length":
+                return "truncated"
+            case "content_filter":
+                return "filtered"
+            case _:
+                # No reason, or one that we never ask for (tool_calls): nothing says that the text is whole.
+                return "stalled" if end == "stalled" else "cut"
+
+    def _take_events(self, decode: Callable[[], list[str]], now: float) -> str:
+        try:
+            events = decode()
+        except ProviderUnavailable as error:
+            self._fail(error)
+            return ""
+        return "".join(self._take_event(event, now) for event in events)
+
+    def _take_event(self, data: str, now: float) -> str:
+        if data.strip() == _DONE:
+            self.done = True
+            return ""
+        documents = _decode(data)
+        return "".join(self._take_document(document, now) for document in documents)
+
+    def _take_document(self, document: Mapping[str, Any], now: float) -> str:
+        self._chunks += 1
+        self._last_event_at = now
+        error = error_object_of(document)
+        if error is not None:
+            self._fail(classify_error_object(error, http_status=self._http_status))
+        # The last one wins: some servers report cumulatively (provider.md §3: null until the last chunk).
+        self._usage = read_usage(document.get("usage")) or self._usage
+        self._response_id = self._response_id or _string(document, "id") or None
+        self._model = self._model or _string(document, "model") or None
+        choice = _first_choice(document)
+        self._finish_reason = _string(choice, "finish_reason") or self._finish_reason
+        delta = choice.get("delta") or choice.get("message")
+        return self._take_delta(delta, now) if isinstance(delta, Mapping) else ""
+
+    def _take_delta(self, delta: Mapping[str, Any], now: float) -> str:
+        content, reasoning = _string(delta, "content"), _string(delta, "reasoning_content")
+        audio = delta.get("audio")
+        spoken = audio if isinstance(audio, Mapping) else {}
+        transcript, sound = _string(spoken, "transcript"), _string(spoken, "data")
+        if self.first_token_at is None and (content or reasoning or transcript or sound):
+            self.first_token_at = now
+        self._characters += len(content) + len(reasoning) + len(transcript)
+        if self._characters > _MAX_TEXT_CHARACTERS:
+            self._fail(ProviderUnavailable(f"the model's answer has more than {_MAX_TEXT_CHARACTERS} characters"))
+            return ""
+        for piece, kept in ((content, self._content), (reasoning, self._reasoning), (transcript, self._transcript)):
+            if piece:
+                kept.append(piece)
+        if sound:
+            self._take_sound(sound)
+        return content
+
+    def _take_sound(self, base64_text: str) -> None:
+        # Pieces of one base64 text need not break at its groups of four.
+        whole = self._audio_base64 + base64_text
+        border = len(whole) - len(whole) % 4
+        self._audio_base64 = whole[border:]
+        try:
+            sound = binascii.a2b_base64(whole[:border], strict_mode=True)
+        except ValueError:  # binascii.Error, or text beyond ASCII
+            self._fail(ProviderUnavailable("the spoken answer is no base64"))
+            return
+        self._audio_bytes += len(sound)
+        if self._on_audio is not None:
+            self._on_audio(sound)
+
+    def _fail(self, error: AnalysisError) -> None:
+        # The first error names the cause; what follows it is its echo.
+        self._error = self._error or error
+        self.done = True
+
+
+def answer_fault(answer: Answer) -> AnalysisError | None:
+    """Return the leaf for an answer that is not good, None for one that finished with text.
+
+    A time-out of the whole call is the caller's to name (`CallTimeout`, `DeadlineExceeded`): here it is a cut.
+    """
+    if answer.provider_error is not None:
+        return answer.provider_error
+    got = f"after {answer.chunks} chunks and {len(answer.text)} characters"
+    match answer.ending:
+        case "finished":
+            return None if answer.text.strip() else AnswerEmpty("the model finished without a word")
+        case "truncated":
+            return AnswerTruncated(
+                f"the answer stopped at its length limit {got}; raise model.max_output_tokens or ask for less"
+            )
+        case "filtered":
+            return ContentFiltered(f"the provider's moderation stopped the answer {got}")
+        case "stalled":
+            return StreamStalled(f"the stream fell silent {got}")
+        case "cut" | "error":
+            return StreamCut(f"the stream ended without a finish reason {got}")
+
+
+def _decode(data: str) -> list[Mapping[str, Any]]:
+    """Return the JSON objects of one event; an event whose lines are each a whole object lost its blank lines on the
+    way (001_c4bbddce233d9b12.txt prints its stream so), and half an object at the end of a cut stream is nothing.
+    """
+    try:
+        documents = [orjson.loads(data)]
+    except orjson.JSONDecodeError:
+        documents = []
+        for line in data.split("\n") if "\n" in data else ():
+            try:
+                documents.append(orjson.loads(line))
+            except orjson.JSONDecodeError:
+                continue
+    return [document for document in documents if isinstance(document, Mapping)]
+
+
+def _first_choice(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    # `choices` is empty in the usage chunk, and may be missing or null. `n` is not for Omni (CHAT).
+    choices = document.get("choices")
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, Mapping) and choice.get("index") in {0, None}:
+            return choice
+    return {}
+
+
+def _string(mapping: Mapping[str, Any], name: str) -> str:
+    value = mapping.get(name)
+    return value if isinstance(value, str) else ""
