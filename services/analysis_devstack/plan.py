@@ -139,7 +139,7 @@ def environment_of(choice: Choice, *, simulator: bool) -> dict[str, str]:
         "S3_ACCESS_KEY": choice.access_key,
         "S3_SECRET_KEY": choice.secret_key,
         "S3_RESULTS_BUCKET": RESULTS_BUCKET,
-        "S3_ALLOWED": json.dumps(ALLOWED),
+        "S3_ALLOWED": json.dumps(ALLOWED, separators=(",", ":")),
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{choice.trace_sink}",
     }
     if simulator:

@@ -60,7 +60,7 @@ async def broker_has_topics(port: int, topics: Sequence[TopicSpec]) -> None:
     """Its metadata answers and every topic is there (made if need be)."""
     await port_answers(port)  # first, because the client logs an error for every refused connection
     try:
-        await create_topics(topics, client={"bootstrap_servers": f"127.0.0.1:{port}"}, replicas=1)
+        await create_topics(topics, client={"bootstrap_servers": f"127.0.0.1:{port}"})
     except KafkaError as error:
         raise NotReady(f"its topics cannot be created: {error}") from error
 

@@ -10,11 +10,12 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
+from media_contracts.topics import load_topic_cards
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
 _ALREADY_EXISTS = 36  # Kafka protocol error codes
-_MOST_REPLICAS = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,6 +25,8 @@ class TopicSpec:
     name: str
     partitions: int
     configuration: Mapping[str, str]
+    replicas: int = 1
+    """Copies in a production cluster; a smaller cluster gets as many as it has brokers."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,30 +41,29 @@ class Difference:
 
 def contract_topics() -> tuple[TopicSpec, ...]:
     """The topics of the contracts' cards."""
-    from media_contracts.topics import load_topic_cards
     return tuple(
-        TopicSpec(name=card.name, partitions=card.partitions, configuration=card.configuration)
+        TopicSpec(
+            name=card.name,
+            partitions=card.partitions,
+            replicas=card.replication_factor,
+            configuration=card.topic_configuration,
+        )
         for card in load_topic_cards()
     )
 
 
-async def create_topics(
-    specs: Sequence[TopicSpec], *, client: Mapping[str, Any], replicas: int | None = None
-) -> tuple[str, ...]:
+async def create_topics(specs: Sequence[TopicSpec], *, client: Mapping[str, Any]) -> tuple[str, ...]:
     """Create the topics that are missing and return their names; those that exist stay as they are.
 
-    `replicas` unset: three, or as many as there are brokers. `client` holds AIOKafkaAdminClient's keyword arguments.
-    Raises KafkaError.
+    `client` holds AIOKafkaAdminClient's keyword arguments. Raises KafkaError.
     """
     async with _admin(client) as admin:
         existing = set(await admin.list_topics())
         missing = [spec for spec in specs if spec.name not in existing]
         if not missing:
             return ()
-        copies = replicas or min(_MOST_REPLICAS, len((await admin.describe_cluster())["brokers"]))
-        response = await admin.create_topics(
-            [NewTopic(spec.name, spec.partitions, copies, topic_configs=dict(spec.configuration)) for spec in missing]
-        )
+        brokers = len((await admin.describe_cluster())["brokers"])
+        response = await admin.create_topics([_new_topic(spec, brokers) for spec in missing])
     for name, code, message in response.topic_errors:
         if code not in (0, _ALREADY_EXISTS):
             raise for_code(code)(f"creating {name}: {message}")
@@ -102,6 +104,11 @@ def differences(spec: TopicSpec, partitions: int, configuration: Mapping[str, st
         if configuration.get(name) != wanted
     ]
     return tuple(found)
+
+
+def _new_topic(spec: TopicSpec, brokers: int) -> NewTopic:
+    copies = max(1, min(spec.replicas, brokers))
+    return NewTopic(spec.name, spec.partitions, copies, topic_configs=dict(spec.configuration))
 
 
 async def _partitions(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, int]:

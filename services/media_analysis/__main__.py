@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -67,6 +68,9 @@ def media_analysis(*, traceback: bool) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand and return its exit code: 0 done, 1 failed, 2 misused, 70 a fault of ours, 130 interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    # Else its connection errors reach stderr through logging's last resort, beside our one line. A command that
+    # configures logging, as the worker does, sees them as before.
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     try:
         result = media_analysis.main(arguments, prog_name="media-analysis", standalone_mode=False)
     except BaseException as error:
