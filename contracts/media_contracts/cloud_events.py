@@ -56,20 +56,10 @@ def open_envelope(record: KafkaRecord) -> Envelope:
     attributes, faults = _read_headers(record.headers)
     content_type = attributes.get(CONTENT_TYPE, "").strip().lower()
     if content_type.startswith(_STRUCTURED):
-        return _open_structured(record.value, content_type, faults)
+        # In structured mode `ce_*` headers only repeat the value (Kafka binding §3.3): theirs are no faults.
+        return _open_structured(record.value, content_type, [fault for fault in faults if fault.path == CONTENT_TYPE])
     if not attributes.keys() - {CONTENT_TYPE} and not any(fault.path.startswith(PREFIX) for fault in faults):
-        document, data_fault = _parse(record.value)
-        return Envelope(
-            type=None,
-            source=f"urn:kafka:{record.topic}",
-            event_id=None,
-            time=None,
-            expires_at=None,
-            subject=None,
-            document=document,
-            faults=tuple(faults),
-            data_fault=data_fault,
-        )
+        return _without_attributes(f"urn:kafka:{record.topic}", faults, *_parse(record.value))
     return _open_binary(attributes, record.value, faults)
 
 
@@ -109,21 +99,40 @@ def _open_binary(headers: Mapping[str, str], value: bytes, faults: list[Fault]) 
 
 
 def _open_structured(value: bytes, content_type: str, faults: list[Fault]) -> Envelope:
-    event, data_fault = _parse(value)
+    event, body_fault = _parse(value)
     if content_type.partition(";")[0].strip() != _STRUCTURED_JSON:
         faults.append(Fault(path=CONTENT_TYPE, message=f"{content_type!r} is not read: write {_STRUCTURED_JSON}"))
-    if data_fault is None and not isinstance(event, dict):
-        faults.append(Fault(path="", message="a structured event is a JSON object; Kafka has no batches"))
+    if body_fault is None and not isinstance(event, dict):
+        message = "a structured event is a JSON object; Kafka has no batches"
+        body_fault = ContractError("invalid_cloudevent", (Fault(path="", message=message),))
+    if body_fault is not None:
+        return _without_attributes("", faults, None, body_fault)
     # Null means absent in the JSON format (CloudEvents JSON format 1.0 §2.2); the SDK refuses it instead.
-    members = {name: item for name, item in event.items() if item is not None} if isinstance(event, dict) else {}
-    document, data_fault = (members.get("data"), data_fault) if "data_base64" not in members else (None, None)
+    members = {name: item for name, item in event.items() if item is not None}
+    document = members.get("data")
+    # `data_base64` stays, so that the SDK decodes it; beside `data` it is refused as a name that no extension has.
     attributes = {name: item for name, item in members.items() if name != "data"}
 
     def build(accepted: Mapping[str, Any]) -> CloudEvent:
-        body = json.dumps(dict(accepted)).encode()
+        both = {"data": True} if document is not None else {}
+        body = json.dumps({**accepted, **both}).encode()
         return from_structured(KafkaMessage({}, None, body), JSONFormat(), CloudEvent)  # type: ignore[return-value]  # the factory's type
 
-    return _envelope(attributes, faults, build, document, data_fault)
+    return _envelope(attributes, faults, build, document, None)
+
+
+def _without_attributes(source: str, faults: list[Fault], document: Any, data_fault: ContractError | None) -> Envelope:
+    return Envelope(
+        type=None,
+        source=source,
+        event_id=None,
+        time=None,
+        expires_at=None,
+        subject=None,
+        document=document,
+        faults=tuple(faults),
+        data_fault=data_fault,
+    )
 
 
 def _envelope(

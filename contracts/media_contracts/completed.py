@@ -197,7 +197,7 @@ class AnalysisCompleted(Value):
     attempts: tuple[Attempt, ...] = ()
     segments: tuple[SegmentInfo, ...] = ()
     media: tuple[MediaInfo, ...] = ()
-    timings: Timings = Timings()
+    timings: Timings = Field(default_factory=Timings)
     trace_id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = None
     completed_at: Instant
     worker: WorkerInfo

@@ -47,7 +47,7 @@ def parse_json(value: bytes) -> Any:
 
 def validate(model: type[ModelT], document: Any, reason: Reason) -> ModelT:
     """Return the model of a parsed document; raises ContractError with every fault and its JSON Pointer."""
-    faults = [*_integer_faults(document, ())]
+    faults = find_inexact_integers(document)
     try:
         # JSON mode: a list may become a tuple, but a string never a number.
         value = model.model_validate_json(json.dumps(document))
@@ -63,6 +63,11 @@ def validate(model: type[ModelT], document: Any, reason: Reason) -> ModelT:
     if faults:
         raise ContractError(reason, tuple(faults))
     return value
+
+
+def find_inexact_integers(document: Any, path: tuple[str | int, ...] = ()) -> list[Fault]:
+    """Return a fault for each integer beyond 2^53-1 in a parsed document that stands at `path`."""
+    return list(_integer_faults(document, path))
 
 
 def find_unknown_fields(model: type[Value], document: Any) -> tuple[str, ...]:

@@ -10,9 +10,9 @@ from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
 from media_contracts import topics
-from media_contracts.documents import parse_json
+from media_contracts.documents import find_inexact_integers, parse_json
 from media_contracts.instants import format_instant, to_milliseconds
-from media_contracts.records import KafkaRecord
+from media_contracts.records import ContractError, KafkaRecord
 from media_contracts.requested import AnalysisRequested
 from media_contracts.trace_context import trace_context_headers
 
@@ -72,8 +72,11 @@ def encode_completed(
     """Return the record of a completion whose `result` is the JSON text `result_json`, unchanged (1.10 stays 1.10).
 
     The text becomes the last field of the data; `data.result` must be the same document, parsed. None writes
-    `data.result` itself. Raises ValueError when the two differ, ContractError when the text is no strict JSON.
+    `data.result` itself. Raises ValueError when the two differ, ContractError when the text is no
+    strict JSON or has integers beyond 2^53-1.
     """
+    if faults := find_inexact_integers(data.result, ("result",)):
+        raise ContractError("invalid_completion", tuple(faults))
     if result_json is None:
         value = data.model_dump_json().encode()
     else:

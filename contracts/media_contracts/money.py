@@ -25,7 +25,7 @@ def _refuse_numbers(value: Any) -> Any:
     return value
 
 
-Amount = Annotated[str, BeforeValidator(_refuse_numbers), Field(pattern=AMOUNT_PATTERN, examples=["0.25"])]
+Amount = Annotated[str, Field(pattern=AMOUNT_PATTERN, examples=["0.25"]), BeforeValidator(_refuse_numbers)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", examples=["USD", "CNY"])]
 
 

@@ -168,10 +168,10 @@ class AnalysisRequested(Value):
         Annotated[str, Field(pattern=r"^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$", examples=["en", "zh-Hans"])] | None
     ) = None
     """BCP 47 tag for the answer."""
-    model: ModelChoice = ModelChoice()
+    model: ModelChoice = Field(default_factory=ModelChoice)
     speech: Speech | None = None
     history: Annotated[tuple[Turn, ...], Field(max_length=MAX_TURNS)] = ()
-    limits: Limits = Limits()
+    limits: Limits = Field(default_factory=Limits)
     route: Literal["auto", "live", "batch", "transcribe"] = "auto"
     on_segment_failure: Literal["fail", "partial"] = "fail"
     progress: bool = False

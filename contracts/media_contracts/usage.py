@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from media_contracts.values import Count, Value
 
@@ -44,13 +44,13 @@ class Usage(Value):
     output_tokens: Count
     total_tokens: Count
     """Input and output together."""
-    input: InputUsage = InputUsage()
+    input: InputUsage = Field(default_factory=InputUsage)
     cached_input_tokens: Count | None = None
     """The part of the input that the provider took from its cache; null when it was not reported."""
-    output: OutputUsage = OutputUsage()
+    output: OutputUsage = Field(default_factory=OutputUsage)
     calls: Count
     """Calls to a model, those that were cut off included."""
-    estimated: EstimatedUsage = EstimatedUsage()
+    estimated: EstimatedUsage = Field(default_factory=EstimatedUsage)
 
     @model_validator(mode="after")
     def _add_up(self) -> Self:
