@@ -2,6 +2,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+
 from analysis_worker import errors
 from analysis_worker.provider_errors import (
     classify_error_object,
@@ -144,8 +145,14 @@ def test_the_form_in_which_a_refusal_arrives_changes_nothing(status, code, messa
 
 @pytest.mark.parametrize(
     ("status", "leaf"),
-    [(400, REFUSED), (401, KEY), (402, BILLING), (403, REFUSED), (404, REFUSED), (408, DOWN), (409, REFUSED)]
-    + [
+    [
+        (400, REFUSED),
+        (401, KEY),
+        (402, BILLING),
+        (403, REFUSED),
+        (404, REFUSED),
+        (408, DOWN),
+        (409, REFUSED),
         (413, REFUSED),
         (418, REFUSED),
         (429, THROTTLED),
@@ -201,8 +208,17 @@ def test_an_error_in_a_stream_may_name_its_status_as_code_or_prefix():
 
 @pytest.mark.parametrize(
     "document",
-    [None, [], "x", {}, {"error": None}, {"error": ""}, {"choices": []}, {"message": "x"}]
-    + [{"code": "x", "message": "y", "choices": []}],
+    [
+        None,
+        [],
+        "x",
+        {},
+        {"error": None},
+        {"error": ""},
+        {"choices": []},
+        {"message": "x"},
+        {"code": "x", "message": "y", "choices": []},
+    ],
 )
 def test_what_is_no_error_object_is_not_taken_for_one(document):
     assert error_object_of(document) is None

@@ -1,10 +1,11 @@
 import math
 
 import pytest
-from analysis_worker import errors
-from analysis_worker.retry import RetryPolicy, next_delay
 from hypothesis import given
 from hypothesis import strategies as st
+
+from analysis_worker import errors
+from analysis_worker.retry import RetryPolicy, next_delay
 
 THROTTLED = errors.ProviderThrottled("slow down")
 

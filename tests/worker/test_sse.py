@@ -1,8 +1,11 @@
+from itertools import pairwise
+
 import pytest
-from analysis_worker.errors import ProviderUnavailable
-from analysis_worker.sse import SseDecoder
 from hypothesis import given
 from hypothesis import strategies as st
+
+from analysis_worker.errors import ProviderUnavailable
+from analysis_worker.sse import SseDecoder
 
 
 def decode(chunks, **bounds):
@@ -59,7 +62,7 @@ LINES = st.one_of(
 def test_events_do_not_depend_on_chunk_boundaries(lines, cuts):
     wire = b"".join(line + end for line, end in lines)
     borders = sorted({min(cut, len(wire)) for cut in cuts} | {0, len(wire)})
-    chunks = [wire[start:end] for start, end in zip(borders, borders[1:], strict=False)]
+    chunks = [wire[start:end] for start, end in pairwise(borders)]
     whole = decode([wire])
     assert decode(chunks) == whole
     assert decode([wire[i : i + 1] for i in range(len(wire))]) == whole

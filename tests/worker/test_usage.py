@@ -1,7 +1,8 @@
 import pytest
-from analysis_worker.usage import ReportedUsage, read_usage, to_usage
 from hypothesis import given
 from hypothesis import strategies as st
+
+from analysis_worker.usage import ReportedUsage, read_usage, to_usage
 
 
 def usage_of(document):
@@ -88,9 +89,19 @@ def test_cached_tokens_are_a_part_of_the_input_or_unknown():
 
 @pytest.mark.parametrize(
     "document",
-    [None, [], "12", {}, {"prompt_tokens": 5}, {"total_tokens": 5}, {"prompt_tokens": -1, "completion_tokens": 2}]
-    + [{"prompt_tokens": 2**53, "completion_tokens": 2}, {"prompt_tokens": 2**53 - 1, "completion_tokens": 2}]
-    + [{"prompt_tokens": True, "completion_tokens": 2}, {"prompt_tokens": 9, "total_tokens": 2}],
+    [
+        None,
+        [],
+        "12",
+        {},
+        {"prompt_tokens": 5},
+        {"total_tokens": 5},
+        {"prompt_tokens": -1, "completion_tokens": 2},
+        {"prompt_tokens": 2**53, "completion_tokens": 2},
+        {"prompt_tokens": 2**53 - 1, "completion_tokens": 2},
+        {"prompt_tokens": True, "completion_tokens": 2},
+        {"prompt_tokens": 9, "total_tokens": 2},
+    ],
 )
 def test_what_does_not_say_both_totals_is_no_report(document):
     assert read_usage(document) is None

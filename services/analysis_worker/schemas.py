@@ -1,0 +1,125 @@
+"""Pure: the text of a JSON Schema in, an `OutputSchema` out that lists what is wrong with an answer.
+
+JSON Schema 2020-12, by jsonschema-rs with retrieval switched off: a schema is data from outside and makes no requests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+import jsonschema_rs
+import orjson
+import rfc8785
+
+from analysis_worker.errors import SchemaInvalid
+from media_contracts import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# DESIGN.md §3, `output_schema`.
+MAX_SCHEMA_BYTES: Final = 64 * 1024
+MAX_SCHEMA_DEPTH: Final = 32
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+# Steps of the regular expression engine on one string; "(a+)+$" meets it instead of the end of time.
+_BACKTRACK_LIMIT: Final = 100_000
+_MAX_MESSAGE_CHARACTERS: Final = 300
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutputSchema:
+    """A checked JSON Schema; `text` is compact JSON in the author's key order, `sha256` is of its RFC 8785 form."""
+
+    text: str
+    sha256: str
+    document: Mapping[str, Any]
+    _validator: jsonschema_rs.Draft202012Validator = field(repr=False, compare=False)
+
+    def faults(self, value: object, *, limit: int = 20) -> tuple[Fault, ...]:
+        """Return the first `limit` faults of an answer, none when it fits; paths are JSON Pointers (RFC 6901).
+
+        The messages do not quote the answer: they travel in events, logs and the next prompt.
+        """
+        errors = islice(self._validator.iter_errors(value), limit)
+        return tuple(
+            Fault(path=_pointer(error.instance_path), message=error.message[:_MAX_MESSAGE_CHARACTERS])
+            for error in errors
+        )
+
+
+def compile_schema(schema: str | Mapping[str, Any]) -> OutputSchema:
+    """Return the schema, checked; raises `SchemaInvalid` for what is no schema, too large, too deep or elsewhere."""
+    document = _parse(schema) if isinstance(schema, str) else schema
+    if not isinstance(document, Mapping):
+        raise SchemaInvalid(f"the output schema is {type(document).__name__}; it must be a JSON object")
+    _check_depth(document)
+    try:
+        text = orjson.dumps(document)
+        canonical = rfc8785.dumps(dict(document))
+    except (TypeError, ValueError) as error:  # rfc8785.CanonicalizationError is a ValueError
+        raise SchemaInvalid(f"the output schema has no canonical JSON form: {error}") from error
+    if len(text) > MAX_SCHEMA_BYTES:
+        raise SchemaInvalid(f"the output schema has {len(text)} bytes; at most {MAX_SCHEMA_BYTES} are allowed")
+    dialect = document.get("$schema", _DIALECT)
+    if dialect != _DIALECT:
+        raise SchemaInvalid(f"the output schema is written for {dialect!r}; use {_DIALECT}, or leave $schema out")
+    return OutputSchema(
+        text=text.decode(),
+        sha256=hashlib.sha256(canonical).hexdigest(),
+        document=document,
+        _validator=_compile(document),
+    )
+
+
+def _parse(text: str) -> object:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise SchemaInvalid(f"the output schema is no JSON: {error}") from error
+
+
+def _compile(document: Mapping[str, Any]) -> jsonschema_rs.Draft202012Validator:
+    try:
+        return jsonschema_rs.Draft202012Validator(
+            dict(document),
+            offline=True,
+            validate_formats=True,
+            mask="the value",
+            pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=_BACKTRACK_LIMIT),
+        )
+    except jsonschema_rs.ValidationError as error:
+        where = _pointer(error.instance_path)
+        raise SchemaInvalid(
+            f"the output schema is no JSON Schema 2020-12 at {where or 'its root'}: "
+            f"{error.message[:_MAX_MESSAGE_CHARACTERS]}"
+        ) from error
+    except (jsonschema_rs.ReferencingError, ValueError) as error:
+        raise SchemaInvalid(f"the output schema refers to what is not in it: {error}") from error
+
+
+def _check_depth(document: Mapping[str, Any]) -> None:
+    # Level by level, not by recursion: the depth is what is not known yet.
+    level: list[object] = [document]
+    for _ in range(MAX_SCHEMA_DEPTH):
+        level = [child for value in level for child in _children(value)]
+        if not level:
+            return
+    raise SchemaInvalid(f"the output schema is more than {MAX_SCHEMA_DEPTH} levels deep; flatten it")
+
+
+def _children(value: object) -> list[object]:
+    """Return the objects and lists directly inside a JSON value."""
+    inside: Iterable[object] = ()
+    if isinstance(value, Mapping):
+        inside = value.values()
+    elif isinstance(value, (list, tuple)):
+        inside = value
+    return [child for child in inside if isinstance(child, (Mapping, list, tuple))]
+
+
+def _pointer(path: Iterable[str | int]) -> str:
+    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path)
