@@ -1,0 +1,350 @@
+"""Values in; that the rendered workload keeps the worker's promises, and is safe and kind to the cluster, out."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.helm.chart import (
+    INSTALLS,
+    ROOT,
+    changed,
+    container,
+    default_values,
+    environment,
+    install_values,
+    pod,
+    render,
+)
+
+MINIMAL = install_values("minimal")
+KEDA = install_values("keda-sasl")
+
+every_install = pytest.mark.parametrize("install", INSTALLS)
+
+
+def config_checksum(values, **changes):
+    template = render(changed(values, **changes))["Deployment"]["spec"]["template"]
+    return template["metadata"]["annotations"]["checksum/config"]
+
+
+# --- starting and stopping
+
+
+@pytest.mark.parametrize("drain_seconds", [0.5, 1, 60, 90.25, 3600])
+def test_the_grace_period_exceeds_the_drain(drain_seconds):
+    documents = render(changed(MINIMAL, settings__WORKER_DRAIN_SECONDS=drain_seconds))
+    margin = default_values()["terminationMarginSeconds"]
+    assert pod(documents)["terminationGracePeriodSeconds"] >= drain_seconds + margin
+    assert pod(documents)["terminationGracePeriodSeconds"] < drain_seconds + margin + 1
+
+
+def test_a_rollout_waits_longer_than_a_worker_may_drain():
+    documents = render(changed(MINIMAL, settings__WORKER_DRAIN_SECONDS=3600))
+    assert documents["Deployment"]["spec"]["progressDeadlineSeconds"] > pod(documents)["terminationGracePeriodSeconds"]
+
+
+@every_install
+def test_the_probes_ask_what_the_worker_answers(install):
+    documents = render(install_values(install))
+    worker = container(documents)
+    paths = {name: worker[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")}
+    assert paths == {
+        "startup": {"path": "/livez", "port": "http"},
+        "liveness": {"path": "/livez", "port": "http"},
+        "readiness": {"path": "/readyz", "port": "http"},
+    }
+    assert worker["ports"] == [{"name": "http", "containerPort": int(environment(documents)["WORKER_HTTP_PORT"])}]
+
+
+def test_another_port_reaches_the_pod_the_probes_and_the_service():
+    documents = render(changed(MINIMAL, settings__WORKER_HTTP_PORT=9090))
+    assert environment(documents)["WORKER_HTTP_PORT"] == "9090"
+    assert container(documents)["ports"] == [{"name": "http", "containerPort": 9090}]
+    assert documents["Service"]["spec"]["ports"] == [{"name": "http", "port": 9090, "targetPort": "http"}]
+
+
+def test_one_worker_is_replaced_at_a_time():
+    strategy = render(MINIMAL)["Deployment"]["spec"]["strategy"]
+    assert strategy == {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}}
+
+
+def test_a_changed_setting_restarts_the_workers():
+    assert config_checksum(MINIMAL) != config_checksum(MINIMAL, settings__WORKER_MAX_IN_FLIGHT=32)
+
+
+def test_what_is_no_business_of_the_pods_does_not_restart_them():
+    before = render(MINIMAL)["Deployment"]["spec"]["template"]
+    after = render(
+        changed(MINIMAL, replicas=5, podDisruptionBudget__maxUnavailable=2, networkPolicy__kafkaPorts=[9093])
+    )["Deployment"]["spec"]["template"]
+    assert before == after
+    assert "helm.sh/chart" not in before["metadata"]["labels"]
+
+
+# --- settings and secrets
+
+
+@every_install
+def test_every_secret_comes_by_reference_and_none_is_in_the_config_map(install):
+    documents = render(install_values(install))
+    config, secrets = documents["ConfigMap"]["data"], default_values()["secrets"]
+    assert set(config) & set(secrets) == set()
+    wanted = {name for name, source in install_values(install)["secrets"].items() if source["name"]}
+    assert {name for name, value in environment(documents).items() if value.startswith("secret:")} == wanted
+    assert "Secret" not in documents
+
+
+def test_numbers_are_written_out_in_full():
+    data = render(MINIMAL)["ConfigMap"]["data"]
+    assert data["WORKER_SCRATCH_BYTES"] == "10737418240"
+    assert data["KAFKA_MAX_MESSAGE_BYTES"] == "1048576"
+    assert data["WORKER_COMMIT_SECONDS"] == "0.5"
+    assert [value for value in data.values() if re.fullmatch(r"[\d.]+e[+-]?\d+", value)] == []
+
+
+def test_an_empty_setting_is_not_passed_on():
+    assert "S3_PUBLIC_ENDPOINT" not in environment(render(install_values("inline-only")))
+    assert "S3_ALLOWED" not in environment(render(changed(MINIMAL, settings__S3_ALLOWED=None)))
+
+
+def test_the_brokers_certificates_are_mounted_where_the_settings_say():
+    tls = {"secretName": "kafka-mtls", "caKey": "root.pem", "certificateKey": "cert.pem", "keyKey": "key.pem"}
+    documents = render(changed(KEDA, files__kafkaTls=tls))
+    (mount,) = [mount for mount in container(documents)["volumeMounts"] if mount["name"] == "kafka-tls"]
+    (volume,) = [volume for volume in pod(documents)["volumes"] if volume["name"] == "kafka-tls"]
+    paths = {item["key"]: f"{mount['mountPath']}/{item['path']}" for item in volume["secret"]["items"]}
+    seen = environment(documents)
+    assert paths == {
+        "root.pem": seen["KAFKA_SSL_CA_FILE"],
+        "cert.pem": seen["KAFKA_SSL_CERTIFICATE_FILE"],
+        "key.pem": seen["KAFKA_SSL_KEY_FILE"],
+    }
+    assert {"parameter": "key", "name": "kafka-mtls", "key": "key.pem"} in documents["TriggerAuthentication"]["spec"][
+        "secretTargetRef"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("file", "variable", "path"),
+    [
+        ("profiles", "WORKER_PROFILES_DIRECTORY", "/etc/media-analysis/profiles"),
+        ("catalogue", "MODEL_CATALOGUE_FILE", "/etc/media-analysis/catalogue/catalogue.json"),
+    ],
+)
+def test_operators_files_are_mounted_where_the_settings_say(file, variable, path):
+    documents = render(changed(MINIMAL, **{f"files__{file}__configMapName": "ours"}))
+    assert environment(documents)[variable] == path
+    (mount,) = [mount for mount in container(documents)["volumeMounts"] if mount["name"] == file]
+    assert path.startswith(mount["mountPath"])
+
+
+def test_a_service_named_kafka_injects_no_variables():
+    assert pod(render(MINIMAL))["enableServiceLinks"] is False
+
+
+# --- the pod
+
+
+@every_install
+def test_the_pod_meets_the_restricted_security_standard(install):
+    documents = render(install_values(install))
+    assert pod(documents)["securityContext"] == {
+        "runAsNonRoot": True,
+        "runAsUser": 10001,
+        "runAsGroup": 10001,
+        "fsGroup": 10001,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert container(documents)["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+@every_install
+def test_the_pod_gets_no_token_of_the_cluster(install):
+    documents = render(install_values(install))
+    assert pod(documents)["automountServiceAccountToken"] is False
+    assert documents["ServiceAccount"]["automountServiceAccountToken"] is False
+    assert pod(documents)["serviceAccountName"] == documents["ServiceAccount"]["metadata"]["name"]
+
+
+@pytest.mark.parametrize("scratch_bytes", [0, 1, 1024**3, 10 * 1024**3, 10 * 1024**3 + 1])
+def test_the_scratch_volume_is_larger_than_the_budget(scratch_bytes):
+    documents = render(changed(MINIMAL, settings__WORKER_SCRATCH_BYTES=scratch_bytes))
+    volume = pod(documents)["volumes"][0]
+    assert volume["name"] == "scratch"
+    assert {"name": "scratch", "mountPath": "/tmp"} in container(documents)["volumeMounts"]
+    size = volume["emptyDir"]["sizeLimit"]
+    assert int(size.removesuffix("Mi")) * 1024**2 > scratch_bytes
+    assert container(documents)["resources"]["requests"]["ephemeral-storage"] == size
+
+
+def test_memory_is_limited_and_the_cpu_is_not():
+    assert container(render(MINIMAL))["resources"]["limits"] == {"memory": "1Gi"}
+
+
+def test_a_digest_wins_over_a_tag_and_the_default_is_the_charts_release():
+    assert container(render(MINIMAL))["image"] == "registry.example.com/media-analysis:0.1.0"
+    assert container(render(install_values("inline-only")))["image"].endswith(":0.1.0-rc1")
+    assert container(render(changed(KEDA, image__tag="0.2.0")))["image"].endswith("@" + KEDA["image"]["digest"])
+
+
+@every_install
+def test_all_that_select_the_pods_do(install):
+    documents = render(install_values(install))
+    labels = documents["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    selectors = [
+        documents["Deployment"]["spec"]["selector"]["matchLabels"],
+        documents["Service"]["spec"]["selector"],
+        documents["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"],
+        documents["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"],
+        *(spread["labelSelector"]["matchLabels"] for spread in pod(documents)["topologySpreadConstraints"]),
+    ]
+    for selector in selectors:
+        assert selector
+        assert selector.items() <= labels.items()
+
+
+def test_two_releases_in_one_namespace_do_not_touch_each_other():
+    one, two = render(MINIMAL, release="blue"), render(MINIMAL, release="green")
+    for kind, document in one.items():
+        assert document["metadata"]["name"] != two[kind]["metadata"]["name"]
+    assert one["Deployment"]["spec"]["selector"] != two["Deployment"]["spec"]["selector"]
+
+
+# --- scaling
+
+
+def test_without_keda_the_replicas_are_ours():
+    documents = render(MINIMAL)
+    assert documents["Deployment"]["spec"]["replicas"] == 2
+    assert {"ScaledObject", "TriggerAuthentication"} & set(documents) == set()
+
+
+def test_keda_replaces_the_replicas():
+    documents = render(KEDA)
+    assert "replicas" not in documents["Deployment"]["spec"]
+    target = documents["ScaledObject"]["spec"]["scaleTargetRef"]
+    assert target == {"name": documents["Deployment"]["metadata"]["name"]}
+
+
+def test_keda_watches_the_group_and_the_topics_that_the_worker_reads():
+    documents = render(KEDA)
+    seen = environment(documents)
+    triggers = [trigger["metadata"] for trigger in documents["ScaledObject"]["spec"]["triggers"]]
+    assert [trigger["topic"] for trigger in triggers] == ["media.analysis.requested.v1", "acme.media.requested"]
+    for trigger in triggers:
+        assert trigger["bootstrapServers"] == seen["KAFKA_BOOTSTRAP_SERVERS"]
+        assert trigger["consumerGroup"] == seen["KAFKA_GROUP_ID"]
+        assert trigger["offsetResetPolicy"] == "earliest"
+        assert trigger["excludePersistentLag"] == "false"
+
+
+def test_a_bound_requested_topic_is_watched_once():
+    bound = changed(KEDA, settings__KAFKA_TENANT_TOPICS={"media.analysis.requested.v1": "acme"})
+    assert len(render(bound)["ScaledObject"]["spec"]["triggers"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("protocol", "mechanism", "sasl", "tls"),
+    [
+        ("PLAINTEXT", "PLAIN", "none", "disable"),
+        ("SSL", "PLAIN", "none", "enable"),
+        ("SASL_PLAINTEXT", "SCRAM-SHA-256", "scram_sha256", "disable"),
+        ("SASL_SSL", "PLAIN", "plaintext", "enable"),
+        ("SASL_SSL", "SCRAM-SHA-512", "scram_sha512", "enable"),
+    ],
+)
+def test_keda_logs_in_as_the_worker_does(protocol, mechanism, sasl, tls):
+    values = changed(
+        KEDA,
+        settings__KAFKA_SECURITY_PROTOCOL=protocol,
+        settings__KAFKA_SASL_MECHANISM=mechanism,
+        files__kafkaTls__secretName="",
+    )
+    documents = render(values)
+    trigger = documents["ScaledObject"]["spec"]["triggers"][0]
+    assert (trigger["metadata"]["sasl"], trigger["metadata"]["tls"]) == (sasl, tls)
+    assert ("authenticationRef" in trigger) is ("TriggerAuthentication" in documents) is (sasl != "none")
+
+
+def test_one_worker_that_is_full_does_not_call_for_a_second():
+    values = default_values()
+    assert values["keda"]["lagThreshold"] > values["settings"]["WORKER_MAX_IN_FLIGHT"]
+
+
+def test_scaling_in_is_not_faster_than_one_drain():
+    documents = render(KEDA)
+    behavior = documents["ScaledObject"]["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+    (policy,) = behavior["scaleDown"]["policies"]
+    assert policy == {"type": "Pods", "value": 1, "periodSeconds": pod(documents)["terminationGracePeriodSeconds"]}
+
+
+def test_a_drain_of_an_hour_stays_within_what_the_autoscaler_takes():
+    documents = render(changed(KEDA, settings__WORKER_DRAIN_SECONDS=3600))
+    behavior = documents["ScaledObject"]["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+    assert behavior["scaleDown"]["policies"][0]["periodSeconds"] == 1800
+
+
+# --- network and disruption
+
+
+def ports(rule):
+    return {(port["protocol"], port["port"]) for port in rule["ports"]}
+
+
+def test_the_network_policy_opens_what_the_settings_name_and_no_more():
+    policy = render(KEDA)["NetworkPolicy"]["spec"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert [ports(rule) for rule in policy["ingress"]] == [{("TCP", "http")}]
+    assert [ports(rule) for rule in policy["egress"]] == [
+        {("UDP", 53), ("TCP", 53)},
+        {("TCP", 9096)},
+        {("TCP", 443)},
+        {("TCP", 443)},
+        {("TCP", 4318)},
+    ]
+    assert policy["egress"][1]["to"] == [{"ipBlock": {"cidr": "10.20.0.0/16"}}]
+
+
+def test_ports_are_taken_from_the_urls():
+    policy = render(
+        changed(
+            install_values("inline-only"),
+            settings__KAFKA_BOOTSTRAP_SERVERS="a:9092,b:9094",
+            networkPolicy__kafkaPorts=[19092],
+            settings__S3_ENDPOINT="http://store",
+        )
+    )["NetworkPolicy"]["spec"]
+    assert [ports(rule) for rule in policy["egress"]] == [
+        {("UDP", 53), ("TCP", 53)},
+        {("TCP", 9092), ("TCP", 9094), ("TCP", 19092)},
+        {("TCP", 80)},
+        {("TCP", 443), ("TCP", 8000)},
+    ]
+
+
+def test_the_network_policy_can_be_left_to_others():
+    assert "NetworkPolicy" not in render(changed(MINIMAL, networkPolicy__enabled=False))
+
+
+def test_a_node_can_always_be_drained():
+    budget = render(MINIMAL)["PodDisruptionBudget"]["spec"]
+    assert budget["maxUnavailable"] == 1
+    assert budget["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+
+
+def test_metrics_can_be_read_from_every_worker_also_from_one_that_is_not_ready():
+    service = render(MINIMAL)["Service"]["spec"]
+    assert service["clusterIP"] == "None"
+    assert service["publishNotReadyAddresses"] is True
+
+
+def test_the_image_and_the_pod_agree_on_the_user():
+    (user,) = re.findall(r"^USER (\d+):(\d+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    context = pod(render(MINIMAL))["securityContext"]
+    assert user == (str(context["runAsUser"]), str(context["runAsGroup"]))
