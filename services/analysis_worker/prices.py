@@ -125,6 +125,9 @@ def _list_for(card: ModelCard, region: str, tariff: Tariff) -> PriceList | None:
 def _input_lines(usage: Usage, prices: PriceList, expected: InputTokens | None) -> list[_Line]:
     reported: dict[str, int | None] = {name: getattr(usage.input, name) for name in _MODALITIES}
     known = {name: tokens for name, tokens in reported.items() if tokens is not None}
+    if not known and expected is not None and usage.estimated.input_tokens == usage.input_tokens == expected.total:
+        # The total is the plan's own estimate (a call that was cut off), so its split is no worse than its sum.
+        known = {name: getattr(expected, name) for name in _MODALITIES}
     rest = usage.input_tokens - sum(known.values())
     heads = {
         name: _Line(name=f"input_{name}", tokens=known.get(name, 0), price=_input_price(prices, name)) for name in known

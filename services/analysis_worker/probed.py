@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from analysis_worker.cards import Kind
 
 
@@ -32,3 +34,16 @@ class ProbedMedia:
     has_audio: bool = False
     channels: int | None = None
     rotation_degrees: int = 0
+
+
+def join_frames(frames: Sequence[ProbedMedia]) -> ProbedMedia:
+    """One item of kind *frames* out of its probed files, in order; the largest file and sides stand for all.
+
+    Raises `ValueError` for an empty list: a request with one is refused before anything is probed.
+    """
+    if not frames:
+        raise ValueError("a frame list has at least one file")
+    widest = max(frames, key=lambda frame: (frame.width or 0) * (frame.height or 0))
+    return replace(
+        widest, kind="frames", frames=len(frames), size_bytes=max(frame.size_bytes for frame in frames), has_audio=False
+    )

@@ -1,0 +1,117 @@
+"""In: the first bytes of a picture. Out: its format and its sides as shown, read from the header; nothing is decoded.
+
+Runs in the probe's child process only: Pillow parses what a stranger sent.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import Any, Final
+
+from PIL import Image
+
+from analysis_worker.sniff import looks_like_text, sniff
+
+# The EXIF orientations that turn the picture by a quarter, and what they are in degrees (EXIF 2.32, tag 274).
+_ORIENTATION_TAG: Final = 274
+_DEGREES: Final = {3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270}
+_QUARTERS: Final = {90, 270}
+_PILLOW_FORMATS: Final = {
+    "jpeg": ("JPEG", "MPO"),
+    "png": ("PNG",),
+    "gif": ("GIF",),
+    "bmp": ("BMP",),
+    "tiff": ("TIFF",),
+    "avif": ("AVIF",),
+}
+_VP8X_HEADER_BYTES: Final = 30
+
+
+class ProbeFault(Exception):
+    """Why a probe has no facts; `cause` is a word of the child's protocol."""
+
+    def __init__(self, cause: str, message: str) -> None:
+        super().__init__(message)
+        self.cause = cause
+        self.message = message
+
+
+def lift_pixel_limit() -> None:
+    """Let Pillow name the sides of a decompression bomb instead of refusing it: nothing is decoded here."""
+    Image.MAX_IMAGE_PIXELS = None
+
+
+def image_facts(head: bytes, size_bytes: int) -> dict[str, Any]:
+    """Format, content type, sides and rotation; raises `ProbeFault` *mismatch*, *undecodable* or *short*.
+
+    *short* means that the header goes on beyond the bytes given: a TIFF with its directory at the end, a JPEG with
+    megabytes of metadata in front.
+    """
+    found = sniff(head)
+    if found is None:
+        like = "it is text" if looks_like_text(head) else f"it starts with {head[:8].hex(' ') or 'nothing'}"
+        raise ProbeFault("undecodable", f"no picture of a known format: {like}")
+    if found.family != "image":
+        raise ProbeFault("mismatch", f"it is {found.family} ({found.content_type}), not an image")
+    if found.format == "webp":
+        width, height, orientation = _webp_sides(head)
+    elif found.format in _PILLOW_FORMATS:
+        width, height, orientation = _pillow_sides(head, size_bytes, found.format)
+    else:
+        raise ProbeFault("undecodable", f"{found.content_type} cannot be read here; convert it to JPEG, PNG or WebP")
+    if width < 1 or height < 1:
+        raise ProbeFault("undecodable", f"the header says {width} x {height} pixels")
+    rotation = _DEGREES.get(orientation, 0)
+    if rotation in _QUARTERS:
+        width, height = height, width
+    return {
+        "format": found.format,
+        "content_type": found.content_type,
+        "width": width,
+        "height": height,
+        "rotation_degrees": rotation,
+    }
+
+
+def _pillow_sides(head: bytes, size_bytes: int, name: str) -> tuple[int, int, int]:
+    try:
+        with Image.open(io.BytesIO(head), formats=_PILLOW_FORMATS[name]) as picture:
+            width, height = picture.size
+            return width, height, _orientation(picture)
+    except (OSError, SyntaxError, ValueError, struct.error, EOFError, KeyError, IndexError, TypeError) as fault:
+        # Pillow's header parsers let all of these through, by format and by what is broken.
+        if len(head) < size_bytes:
+            raise ProbeFault("short", f"the {name} header goes on beyond the first {len(head):,} bytes") from fault
+        raise ProbeFault("undecodable", f"the {name} header is broken: {fault}") from fault
+
+
+def _orientation(picture: Image.Image) -> int:
+    """The EXIF orientation, 1 when there is none; never `Image.getexif`, which decodes a PNG to look for late chunks."""
+    tags = getattr(picture, "tag_v2", None)  # TIFF
+    if tags is not None:
+        return int(tags.get(_ORIENTATION_TAG, 1))
+    raw = picture.info.get("exif")
+    if not isinstance(raw, bytes):
+        return 1
+    exif = Image.Exif()
+    exif.load(raw)
+    value = exif.get(_ORIENTATION_TAG, 1)
+    return value if isinstance(value, int) else 1
+
+
+def _webp_sides(head: bytes) -> tuple[int, int, int]:
+    """The canvas of a WebP (RFC 9649); Pillow wants the whole file, and an animation's frames, for the same answer.
+
+    EXIF stands behind the pixels in this format and browsers apply it seldom, so the orientation is always 1.
+    """
+    chunk, body = head[12:16], head[20:_VP8X_HEADER_BYTES]
+    if chunk == b"VP8X" and len(body) >= 10:  # noqa: PLR2004  (flags 4 bytes, then two sides of 3)
+        return 1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little"), 1
+    if chunk == b"VP8L" and len(body) >= 5 and body[0] == 0x2F:  # noqa: PLR2004  (RFC 9649 §3.4: signature, 14 + 14 bits)
+        bits = int.from_bytes(body[1:5], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF), 1
+    if chunk == b"VP8 " and body[3:6] == b"\x9d\x01\x2a":  # RFC 6386 §9.1: start code, then 14-bit sides
+        width, height = struct.unpack("<HH", body[6:10])
+        return width & 0x3FFF, height & 0x3FFF, 1
+    raise ProbeFault("undecodable", f"the WebP header is broken: first chunk {chunk!r}")
