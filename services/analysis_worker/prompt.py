@@ -1,0 +1,108 @@
+"""Pure: a profile's prompt, the request's instruction, language, schema and earlier turns in, messages out.
+
+Messages hold text and slots for media; request_body.py puts them on the wire. The prompt is ours, the instruction is
+data of the requester: it comes after the prompt, in the user's message, and takes nothing back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Role = Literal["system", "user", "assistant"]
+
+SCHEMA_LABEL: Final = "JSON Schema: "
+"""What stands before the schema, which is compact JSON on the rest of that line."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextPart:
+    """Words."""
+
+    # Never in a log (DESIGN.md §6, rule 10).
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MediaSlot:
+    """A place for the media of that index: the request's own from 0, then those of the earlier turns in order."""
+
+    index: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """One message; a system or assistant message holds text only (provider.md §2d)."""
+
+    role: Role
+    parts: tuple[TextPart | MediaSlot, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PastTurn:
+    """One earlier turn of the conversation."""
+
+    role: Literal["user", "assistant"]
+    text: str = field(repr=False)
+    media_count: int = 0
+
+
+def build_messages(
+    *,
+    prompt: str,
+    schema_text: str,
+    media_count: int,
+    instruction: str | None = None,
+    language: str | None = None,
+    history: Sequence[PastTurn] = (),
+    system_allowed: bool = True,
+) -> tuple[Message, ...]:
+    """Return the messages of one analysis, the last of them the user's (else 500, provider.md §2d).
+
+    `schema_text` is compact JSON. The word JSON is always said: `json_object` is refused without it (provider.md §4b),
+    and models without that mode are asked by the prompt alone. Where the model takes no system message
+    (`system_allowed` false: turbo and 2.5-7b when they speak, S2 and S3), everything stands in the last user message.
+    """
+    task = _task(prompt=prompt, schema_text=schema_text, language=language)
+    past = _past(history, first_index=media_count)
+    slots = tuple(MediaSlot(index=index) for index in range(media_count))
+    asked = _asked(instruction, media_count)
+    if system_allowed:
+        system = Message(role="system", parts=(TextPart(text=task),))
+        return (system, *past, Message(role="user", parts=(*slots, TextPart(text=asked))))
+    return (*past, Message(role="user", parts=(*slots, TextPart(text=f"{task}\n\n{asked}"))))
+
+
+def _task(*, prompt: str, schema_text: str, language: str | None) -> str:
+    form = (
+        "Answer with one JSON document and nothing else: no introduction, no code fence, no comment. "
+        "It must be valid against the schema on the next line; the schema's descriptions say what each part holds.\n"
+        f"{SCHEMA_LABEL}{schema_text}"
+    )
+    paragraphs = [prompt.strip(), form]
+    if language:
+        paragraphs.append(
+            f"Write the text values in the language with the BCP 47 tag {language}. Keep keys and enumerated values "
+            "as the schema spells them, and quote words that are seen or heard in their own language."
+        )
+    return "\n\n".join(paragraphs)
+
+
+def _asked(instruction: str | None, media_count: int) -> str:
+    if instruction and instruction.strip():
+        return instruction
+    return "Analyse the media above." if media_count else "Do this now."
+
+
+def _past(history: Sequence[PastTurn], *, first_index: int) -> tuple[Message, ...]:
+    messages: list[Message] = []
+    index = first_index
+    for turn in history:
+        slots = tuple(MediaSlot(index=index + number) for number in range(turn.media_count))
+        index += turn.media_count
+        words = (TextPart(text=turn.text),) if turn.text or not slots else ()
+        messages.append(Message(role=turn.role, parts=(*slots, *words)))
+    return tuple(messages)
