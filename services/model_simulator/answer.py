@@ -1,0 +1,75 @@
+"""Pure: what was asked and what was seen in the bytes in; the text of the answer out, plainly a simulated one."""
+
+from __future__ import annotations
+
+import orjson
+
+from model_simulator.facts import Clip, Facts, Picture, Recording, Sequence, digest_of
+from model_simulator.schema_fill import Material, fill_schema
+from model_simulator.schema_find import find_schema
+
+_MARK = "Simulated answer"
+_NO_MEDIA = ("No media was sent with this question.", "Only text was read.")
+
+
+def write_answer(*, texts: list[str], facts: tuple[Facts, ...], as_json: bool) -> str:
+    """JSON that fits the schema the prompt shows, a small JSON object in JSON mode without one, else prose."""
+    schema = find_schema(texts)
+    material = material_of(texts, facts)
+    if schema is not None:
+        return orjson.dumps(fill_schema(schema, material)).decode()
+    if as_json:
+        return orjson.dumps({"answer": f"{_MARK}: {material.sentences[0]}", "details": material.sentences[1:]}).decode()
+    return " ".join((f"{_MARK}:", *material.sentences[:4]))
+
+
+def write_reasoning(facts: tuple[Facts, ...]) -> str:
+    """What a thinking model says to itself before it answers."""
+    seen = " ".join(sentence for fact in facts for sentence in fact.sentences()[:2]) or _NO_MEDIA[0]
+    return f"Simulated reasoning: what was sent is looked at first. {seen} That is enough to answer."
+
+
+def material_of(texts: list[str], facts: tuple[Facts, ...]) -> Material:
+    """Sentences, numbers and words that are true of the media, and the digest of all that was sent."""
+    sentences = tuple(sentence for fact in facts for sentence in fact.sentences()) or _NO_MEDIA
+    numbers: dict[str, float] = {}
+    colours: tuple[str, ...] = ()
+    for fact in reversed(facts):
+        numbers |= _numbers(fact)
+        colours = _colours(fact) or colours
+    words = {"colour": colours, "color": colours, "format": tuple(_format(fact) for fact in facts), "language": ("en",)}
+    return Material(sentences=sentences, numbers=numbers, words=words, digest=digest_of(facts) or "\n".join(texts))
+
+
+def _numbers(fact: Facts) -> dict[str, float]:
+    match fact:
+        case Picture():
+            sizes: dict[str, float] = {"width": fact.width, "height": fact.height, "size_bytes": fact.size_bytes}
+            return sizes | {"brightness": fact.brightness_percent, "contrast": fact.contrast_percent}
+        case Recording():
+            return {
+                "duration": fact.duration_seconds,
+                "duration_seconds": fact.duration_seconds,
+                "channels": fact.channels,
+            }
+        case Clip():
+            length = {"duration": fact.duration_seconds, "duration_seconds": fact.duration_seconds}
+            return length | {"width": fact.width, "height": fact.height, "frames": fact.frames}
+        case Sequence():
+            return {"frames": len(fact.pictures)}
+
+
+def _colours(fact: Facts) -> tuple[str, ...]:
+    match fact:
+        case Picture():
+            return fact.colours
+        case Clip():
+            return fact.first_frame.colours
+        case Sequence():
+            return fact.pictures[0].colours
+        case Recording():
+            return ()
+
+
+def _format(fact: Facts) -> str:
+    return "frames" if isinstance(fact, Sequence) else fact.format

@@ -1,0 +1,185 @@
+"""Pure: a typed request in; nothing out, or the first rule that it breaks before any media is looked at."""
+
+from __future__ import annotations
+
+import re
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from model_simulator.refusal import refuse
+
+if TYPE_CHECKING:
+    from model_simulator.chat_request import ChatRequest, Media
+    from model_simulator.rule_table import RuleTable
+
+_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_HTTP_URL = re.compile(r"https?://[^\s/]+\S*\Z", re.IGNORECASE)
+
+
+def check_request(request: ChatRequest, rules: RuleTable) -> None:
+    """Raise `Refused` for the first rule of stream, ranges, thinking, JSON mode, speech, search or media it breaks."""
+    _check_stream(request, rules)
+    _check_ranges(request, rules)
+    _check_thinking(request, rules)
+    _check_format(request, rules)
+    _check_speech(request, rules)
+    if request.fields.get("enable_search") is True and not request.model.search:
+        raise refuse(rules, "search_unsupported", streamed=request.stream)
+    _check_modalities(request, rules)
+    _check_counts(request, rules)
+    for media in request.media():
+        _check_options(media, rules)
+        for reference in media.references:
+            check_reference(reference, rules)
+
+
+def check_reference(reference: str, rules: RuleTable) -> None:
+    """Raise for what is neither an http(s) address nor a data URI of a size that is taken (ERR, MAKERAI)."""
+    if reference.startswith("data:"):
+        head = reference[: reference.find(",")] if "," in reference[:256] else ""
+        if "base64" not in head:
+            raise refuse(rules, "url")
+        if len(reference) > rules.limit("data_uri_max_bytes"):
+            raise refuse(rules, "data_uri_too_large")
+    elif len(reference) > 8192 or not _HTTP_URL.match(reference):  # noqa: PLR2004  no server takes a longer line
+        raise refuse(rules, "url")
+
+
+def _check_stream(request: ChatRequest, rules: RuleTable) -> None:
+    if request.stream:
+        return
+    if request.speech:
+        raise refuse(rules, "speech_without_stream")
+    if request.model.stream_forced:
+        raise refuse(rules, "stream_only")
+    if request.fields.get("enable_thinking") is True:
+        raise refuse(rules, "thinking_without_stream")
+
+
+def _check_ranges(request: ChatRequest, rules: RuleTable) -> None:
+    fields, limit = request.fields, request.model.max_output_tokens
+    if not _whole(fields.get("max_tokens"), 1, limit):
+        raise refuse(rules, "max_tokens_range", limit=limit)
+    # `max_completion_tokens` beyond the limit is capped without a word (mnfst/modelparams.dev PR #365).
+    if not _whole(fields.get("max_completion_tokens"), 1, None):
+        raise refuse(rules, "max_tokens_range", limit=limit)
+    if not _whole(fields.get("seed"), 0, rules.limit("seed_max")):
+        raise refuse(rules, "seed_range")
+    temperature = _number(fields.get("temperature"), rules)
+    if temperature is not None and not 0 <= temperature < rules.limit("temperature_below"):
+        raise refuse(rules, "temperature_range")
+    top_p = fields.get("top_p")
+    if top_p is not None and not (_is_number(top_p) and 0 < top_p <= 1):
+        raise refuse(rules, "top_p_range")
+    penalty, bound = fields.get("presence_penalty"), rules.limit("presence_penalty_max")
+    if penalty is not None and not (_is_number(penalty) and -bound <= penalty <= bound):
+        raise refuse(rules, "presence_penalty_range")
+
+
+def _whole(value: Any, low: int, high: int | None) -> bool:
+    """Whether a value is absent or a whole number from `low` to `high`."""
+    if value is None:
+        return True
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value and (high is None or value <= high)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _number(value: Any, rules: RuleTable) -> float | None:
+    if value is None:
+        return None
+    if not _is_number(value):
+        raise refuse(rules, "temperature_type")
+    return float(value)
+
+
+def _check_thinking(request: ChatRequest, rules: RuleTable) -> None:
+    fields, model = request.fields, request.model
+    if fields.get("enable_thinking") is True and model.thinking == "none":
+        raise refuse(rules, "thinking_unsupported", model=request.model_name)
+    effort, budget = fields.get("reasoning_effort"), fields.get("thinking_budget")
+    if effort is not None and budget is not None:
+        raise refuse(rules, "effort_with_budget")
+    if effort is not None and effort not in _EFFORTS:
+        raise refuse(rules, "effort_unknown", value=effort)
+    limit = model.max_output_tokens
+    if not _whole(budget, 1, limit):
+        raise refuse(rules, "thinking_budget_range", limit=limit)
+
+
+def _check_format(request: ChatRequest, rules: RuleTable) -> None:
+    form = request.fields.get("response_format")
+    if form is None:
+        return
+    kind = request.response_format()
+    if not isinstance(form, dict) or kind not in {"text", "json_object", "json_schema"}:
+        raise refuse(rules, "format_unknown", value=kind)
+    if kind == "text":
+        return
+    # The JSON Schema list names no Omni model, the JSON object list names some (JSON).
+    if not request.model.json_mode or kind == "json_schema":
+        raise refuse(rules, "json_unlisted", model=request.model_name, kind=kind)
+    if request.fields.get("enable_thinking") is True:
+        raise refuse(rules, "json_with_thinking")
+    texts = (message.texts() for message in request.messages if message.role in {"system", "user"})
+    if not any("json" in text.lower() for text in chain.from_iterable(texts)):
+        raise refuse(rules, "json_word")
+
+
+def _check_speech(request: ChatRequest, rules: RuleTable) -> None:
+    if not request.speech:
+        return
+    voices = request.model.voices
+    if not voices:
+        raise refuse(rules, "speech_unsupported", model=request.model_name)
+    if request.thinking:
+        raise refuse(rules, "speech_with_thinking")
+    audio = request.fields.get("audio")
+    voice = audio.get("voice") if isinstance(audio, dict) else None
+    if "*" not in voices and voice not in voices:
+        *first, last = [f"'{name}'" for name in voices]
+        raise refuse(rules, "voice", voices=", ".join(first) + f" or {last}")
+
+
+def _check_modalities(request: ChatRequest, rules: RuleTable) -> None:
+    if request.model.family.any_mix:
+        return
+    for message in request.messages:
+        kinds = sorted({"video" if media.kind == "frames" else media.kind for media in message.media()})
+        if len(kinds) > 1:
+            raise refuse(rules, "mixed_modalities", model=request.model_name, modalities=", ".join(kinds))
+
+
+def _check_counts(request: ChatRequest, rules: RuleTable) -> None:
+    family = request.model.family
+    limits = {
+        ("image", True): family.image_max_count_inline,
+        ("image", False): family.image_max_count_url,
+        ("audio", True): family.audio_max_count_inline,
+        ("audio", False): family.audio_max_count_url,
+        ("video", True): family.video_max_count_inline,
+        ("video", False): family.video_max_count_url,
+    }
+    for message in request.messages:
+        for (kind, inline), limit in limits.items():
+            count = sum(m.kind == kind and m.references[0].startswith("data:") == inline for m in message.media())
+            if count > limit:
+                raise refuse(rules, "too_many", kind=kind, limit=limit)
+        for media in message.media():
+            low, high = family.frame_list_min, family.frame_list_max
+            if media.kind == "frames" and not low <= len(media.references) <= high:
+                raise refuse(rules, "frame_list_range", low=low, high=high)
+
+
+def _check_options(media: Media, rules: RuleTable) -> None:
+    moving = media.kind in {"video", "frames"}
+    fps = media.options.get("fps")
+    if moving and fps is not None and not (_is_number(fps) and rules.limit("fps_min") <= fps <= rules.limit("fps_max")):
+        raise refuse(rules, "fps_range")
+    low = rules.limit("frame_min_pixels_min") if moving else 1
+    high = rules.limit("frame_max_pixels_max" if moving else "image_max_pixels_max")
+    for name in ("min_pixels", "max_pixels"):
+        if not _whole(media.options.get(name), low, high):
+            raise refuse(rules, "pixels_range", name=name, low=low, high=high)
