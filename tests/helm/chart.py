@@ -5,6 +5,7 @@ After an intended change of the chart: `.venv/bin/python -m tests.helm.chart` wr
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +20,19 @@ INSTALLS = tuple(sorted(path.name.removesuffix("-values.yaml") for path in CHART
 
 def install_values(install: str) -> dict[str, Any]:
     """The values of one supported install."""
-    return yaml.safe_load((CHART / "ci" / f"{install}-values.yaml").read_text())
+    values: dict[str, Any] = yaml.safe_load((CHART / "ci" / f"{install}-values.yaml").read_text())
+    return values
 
 
 def default_values() -> dict[str, Any]:
     """values.yaml as it is read by Helm."""
-    return yaml.safe_load((CHART / "values.yaml").read_text())
+    values: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
+    return values
 
 
 def changed(values: dict[str, Any], **by_path: Any) -> dict[str, Any]:
     """A deep copy of the values with some of them replaced; `a__b` is the path a.b."""
-    copy = yaml.safe_load(yaml.safe_dump(values))
+    copy: dict[str, Any] = deepcopy(values)
     for path, value in by_path.items():
         *parents, last = path.split("__")
         place = copy
@@ -73,11 +76,13 @@ def environment(documents: dict[str, dict[str, Any]]) -> dict[str, str]:
 
 def pod(documents: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The pod's spec."""
-    return documents["Deployment"]["spec"]["template"]["spec"]
+    spec: dict[str, Any] = documents["Deployment"]["spec"]["template"]["spec"]
+    return spec
 
 
 def container(documents: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The worker's container; there is no other."""
+    only: dict[str, Any]
     (only,) = pod(documents)["containers"]
     return only
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -9,7 +10,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-
 from tests.helm.chart import ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -109,3 +109,11 @@ def test_every_pin_of_the_image_has_a_hash():
 def test_what_builds_is_not_in_what_runs(package):
     (removal,) = re.findall(r"pip uninstall --yes (.*)", DOCKERFILE)
     assert package in removal.split()
+
+
+def test_nothing_that_stays_needs_what_was_removed():
+    (removal,) = re.findall(r"pip uninstall --yes (.*)", DOCKERFILE)
+    removed = names(removal.split())
+    for name in names(pins(IMAGE_LOCK)) - removed:
+        always = [need for need in importlib.metadata.requires(name) or () if "extra ==" not in need]
+        assert names(always) & removed == set(), name

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
+import tomllib
 
 import jsonschema
 import kubernetes_validate
 import pytest
-import tomllib
 import yaml
 from helm_python import Chart, lint, package
-
 from tests.helm.chart import CHART, GOLDEN, INSTALLS, ROOT, changed, golden, install_values, render
 
 KEDA_SCHEMAS = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-
 from tests.helm.chart import (
     INSTALLS,
     ROOT,
@@ -17,6 +16,8 @@ from tests.helm.chart import (
     pod,
     render,
 )
+
+from media_contracts.topics import REQUESTED, load_topic_cards
 
 MINIMAL = install_values("minimal")
 KEDA = install_values("keda-sasl")
@@ -270,6 +271,15 @@ def test_keda_logs_in_as_the_worker_does(protocol, mechanism, sasl, tls):
     trigger = documents["ScaledObject"]["spec"]["triggers"][0]
     assert (trigger["metadata"]["sasl"], trigger["metadata"]["tls"]) == (sasl, tls)
     assert ("authenticationRef" in trigger) is ("TriggerAuthentication" in documents) is (sasl != "none")
+
+
+def test_the_ceiling_is_the_partitions_of_the_requested_topic():
+    (card,) = [card for card in load_topic_cards() if card.name == REQUESTED]
+    values = default_values()["keda"]
+    assert values["partitions"] == card.partitions
+    assert values["maxReplicas"] <= card.partitions
+    triggers = render(KEDA)["ScaledObject"]["spec"]["triggers"]
+    assert triggers[0]["metadata"]["topic"] == REQUESTED
 
 
 def test_one_worker_that_is_full_does_not_call_for_a_second():
