@@ -131,7 +131,7 @@ def test_the_brokers_certificates_are_mounted_where_the_settings_say():
     ("file", "variable", "path"),
     [
         ("profiles", "WORKER_PROFILES_DIRECTORY", "/etc/media-analysis/profiles"),
-        ("catalogue", "MODEL_CATALOGUE_FILE", "/etc/media-analysis/catalogue/catalogue.json"),
+        ("catalogue", "MODEL_CATALOGUE_FILE", "/etc/media-analysis/catalogue/catalogue.toml"),
     ],
 )
 def test_operators_files_are_mounted_where_the_settings_say(file, variable, path):
