@@ -1,0 +1,121 @@
+import json
+
+import pytest
+
+from analysis_worker.errors import MediaKindUnsupported, ProfileUnknown, Stopped
+from analysis_worker.profiles import load_profiles
+
+GOOD = {"profile.toml": 'version = "2"\nkinds = ["image"]\n', "prompt.md": "Look.", "schema.json": '{"type": "object"}'}
+
+
+def write(folder, name, **files):
+    place = folder / name
+    place.mkdir(parents=True)
+    for file, text in (GOOD | {key.replace("__", "."): value for key, value in files.items()}).items():
+        if text is not None:
+            (place / file).write_text(text)
+
+
+def test_the_profiles_that_every_installation_has():
+    profiles = load_profiles()
+    assert {"answer", "describe", "product_video", "moderation", "visible_text"} <= set(profiles.names)
+
+
+def test_the_product_video_profile_asks_for_the_keys_of_the_seed():
+    # 004_142ddfeb2eb1f632.txt: scene_description, product_features (a list), target_audience, music_style
+    schema = json.loads(load_profiles().get("product_video").schema_text)
+    assert schema["required"] == ["scene_description", "product_features", "target_audience", "music_style"]
+    assert schema["properties"]["product_features"]["type"] == "array"
+
+
+@pytest.mark.parametrize("name", load_profiles().names)
+def test_a_shipped_profile_is_usable_by_the_smallest_model(name):
+    profile = load_profiles().get(name)
+    assert profile.prompt.strip()
+    assert profile.version
+    assert len(profile.schema_sha256) == 64
+    # provider.md §1a: turbo and 2.5-7b give at most 2,048 tokens
+    assert profile.max_output_tokens <= 2_048
+    assert profile.schema.faults([]) != ()
+
+
+def test_each_kind_of_media_and_none_has_a_default():
+    profiles = load_profiles()
+    assert [profiles.default_for([kind]).name for kind in ("image", "audio", "video", "frames")] == ["describe"] * 4
+    assert profiles.default_for([]).name == "answer"
+    with pytest.raises(ProfileUnknown, match="hologram"):
+        profiles.default_for(["hologram"])
+
+
+def test_an_unknown_profile_is_answered_with_the_known_ones():
+    with pytest.raises(ProfileUnknown, match=r"'storyboard'.*describe.*visible_text"):
+        load_profiles().get("storyboard")
+
+
+def test_a_profile_refuses_media_that_it_is_not_made_for():
+    profile = load_profiles().get("product_video")
+    profile.check_kinds(["video", "frames"])
+    with pytest.raises(MediaKindUnsupported, match=r"product_video.*not audio"):
+        profile.check_kinds(["video", "audio"])
+
+
+def test_an_operators_profile_is_added_and_replaces_ours_of_the_same_name_and_default(tmp_path):
+    write(tmp_path, "moderation")
+    write(
+        tmp_path,
+        "catalogue",
+        profile__toml='version = "1"\nkinds = ["image"]\ndefault_for = ["image"]\ntemperature = 0.5',
+    )
+    (tmp_path / "..data").mkdir()
+    (tmp_path / "README.md").write_text("not a profile")
+    profiles = load_profiles(tmp_path)
+    assert profiles.get("moderation").version == "2"
+    assert profiles.get("catalogue").temperature == 0.5
+    assert profiles.default_for(["image"]).name == "catalogue"
+    assert profiles.default_for(["audio"]).name == "describe"
+
+
+def test_all_faults_of_an_operators_folder_are_reported_at_once(tmp_path):
+    write(tmp_path, "Bad-Name")
+    write(tmp_path, "no_prompt", prompt__md=None)
+    write(tmp_path, "empty_prompt", prompt__md=" \n")
+    write(tmp_path, "bad_toml", profile__toml="version = ")
+    write(tmp_path, "bad_keys", profile__toml='version = 3\nkinds = ["smell"]\ntemperature = 2.0\ncolour = "red"')
+    write(tmp_path, "bad_default", profile__toml='version = "1"\nkinds = ["image"]\ndefault_for = ["audio"]')
+    write(tmp_path, "bad_schema", schema__json='{"type": "person"}')
+    write(tmp_path, "no_json", schema__json="{")
+    for name in ("first", "second"):
+        write(tmp_path, name, profile__toml='version = "1"\nkinds = ["audio"]\ndefault_for = ["audio"]')
+    with pytest.raises(Stopped) as caught:
+        load_profiles(tmp_path)
+    said = caught.value.message
+    for part in [
+        "Bad-Name: the name",
+        "no_prompt/prompt.md is missing",
+        "empty_prompt/prompt.md is empty",
+        "bad_toml/profile.toml: Invalid value",
+        "bad_keys/profile.toml: version",
+        "bad_keys/profile.toml: kinds.0",
+        "bad_keys/profile.toml: temperature",
+        "bad_keys/profile.toml: colour",
+        "bad_default/profile.toml: default_for names audio",
+        "bad_schema/schema.json: the output schema is no JSON Schema 2020-12 at /type",
+        "no_json/schema.json: the output schema is no JSON",
+        "first and second are all the default for audio",
+    ]:
+        assert part in said
+
+
+def test_a_replacement_that_leaves_a_kind_without_default_is_a_fault(tmp_path):
+    write(tmp_path, "describe")
+    with pytest.raises(Stopped, match="no profile is the default for audio"):
+        load_profiles(tmp_path)
+
+
+def test_a_folder_that_does_not_exist_is_a_fault(tmp_path):
+    with pytest.raises(Stopped, match="is no folder"):
+        load_profiles(tmp_path / "nowhere")
+
+
+def test_the_repr_of_a_profile_is_short():
+    assert len(repr(load_profiles().get("describe"))) < 400
