@@ -158,8 +158,9 @@ def _envelope(
     except (ValueError, TypeError, AttributeError) as error:
         # The SDK parses before it validates, and lets out whatever its parsers raise.
         faults.append(Fault(path="", message=f"the CloudEvents SDK refuses the event: {error}"))
-    if event is not None and document is None and data_fault is None and (data := event.get_data()) is not None:
-        document, data_fault = _parse(data) if isinstance(data, bytes) else (data, None)
+    if event is not None and document is None and isinstance(data := event.get_data(), bytes) and data:
+        # Only `data_base64` comes as bytes.
+        document, data_fault = _parse(data)
     return Envelope(
         type=accepted.get("type"),
         source=accepted.get("source", ""),
