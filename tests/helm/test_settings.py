@@ -35,7 +35,7 @@ def everything():
             full["settings"][variable] = "traceidratio" if variable == "OTEL_TRACES_SAMPLER" else "0.5"
     full["files"] = {
         "kafkaTls": {"secretName": "tls", "certificateKey": "tls.crt", "keyKey": "tls.key"},
-        "profiles": {"configMapName": "profiles"},
+        "profiles": {"ours": "profile-ours"},
         "catalogue": {"configMapName": "catalogue"},
     }
     return full

@@ -58,6 +58,8 @@ def test_the_values_of_a_supported_install_are_accepted(install):
         ("secrets__S3_SECRET_KEY", "hunter2"),
         ("secrets__S3_SECRET_KEY", {"name": "a", "key": "b", "value": "hunter2"}),
         ("secrets__AWS_SECRET", {"name": "a", "key": "b"}),
+        ("files__profiles", {"Product Video": "profile-product-video"}),
+        ("files__profiles", {"product_video": ""}),
         ("image__pullPolicy", "always"),
         ("image__digest", "0f1e2d3c"),
         ("image__repository", "registry.example.com/Media Analysis"),
@@ -122,7 +124,7 @@ def test_every_key_of_the_values_is_in_the_schema_and_the_other_way_round():
 
 def test_every_value_says_what_it_is():
     lines = (CHART / "values.yaml").read_text().splitlines()
-    groups = ("image:", "settings:", "secrets:", "files:", "kafkaTls:", "profiles:", "catalogue:", "resources:",
+    groups = ("image:", "settings:", "secrets:", "files:", "kafkaTls:", "catalogue:", "resources:",
               "requests:", "limits:", "serviceAccount:", "keda:", "networkPolicy:", "to:", "podDisruptionBudget:")  # fmt: skip
     for number, line in enumerate(lines):
         if not line.strip() or line.lstrip().startswith("#") or line.strip() in groups:
