@@ -11,10 +11,10 @@ from starlette.requests import Request
 from model_simulator.calls import Call, CallLog, shortened
 from model_simulator.chat_request import ChatRequest, Media, load_body, read_request
 from model_simulator.checks import check_request
-from model_simulator.delivery import Delivery, Gone, Lines, watch_client
+from model_simulator.delivery import Delivery, Gone, Lines, custom_error, watch_client
 from model_simulator.performance import plan_performance
 from model_simulator.refusal import Refused, refuse
-from model_simulator.scenario import GATE_FAULTS, Action, Direction, Director
+from model_simulator.scenario import GATE_FAULTS, Action, CustomError, Direction, Director
 from model_simulator.tally import tally_input
 from model_simulator.upload import BodyBudget, Departed, announced_bytes, read_body
 from model_simulator.wire import Envelope
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from model_simulator.examine import Examiner
     from model_simulator.facts import Facts
     from model_simulator.rule_table import RuleTable
+
+
+TOO_MANY = 429
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,7 +97,7 @@ class ChatEndpoint:
         async with desk.budget.room(announced_bytes(headers)):
             body = await read_body(receive, desk.rules)
             call.body_bytes = len(body)
-            document = load_body(bytes(body), desk.rules)
+            document = load_body(body, desk.rules)
             del body
             call.model = document["model"] if isinstance(document.get("model"), str) else None
             call.parameters = {key: value for key, value in document.items() if key not in {"messages", "model"}}
@@ -146,19 +149,12 @@ def pass_gate(action: Action, rules: RuleTable) -> None:
     fault = action.fault
     if fault not in GATE_FAULTS or (fault == "content_filtered" and action.after_chunks is not None):
         return
-    if fault == "error":
-        own = action.error
-        raise Refused(
-            row_id="scenario/error",
-            status=own.status if own else 400,
-            code=own.code if own else "invalid_parameter_error",
-            message=own.message if own else "An error of the scenario's own.",
-            kind=own.type if own else "invalid_request_error",
-            delivery=own.delivery if own else "json",
-            retry_after_seconds=action.retry_after_seconds,
-        )
-    refused = refuse(rules, str(fault))
+    refused = (
+        custom_error(action.error or CustomError()) if fault == "error" else refuse(rules, action.row or str(fault))
+    )
     refused.retry_after_seconds = action.retry_after_seconds
+    if refused.status == TOO_MANY and action.retry_after_seconds is None and rules.limit("retry_after_header"):
+        refused.retry_after_seconds = 60.0
     raise refused
 
 

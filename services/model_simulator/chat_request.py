@@ -82,7 +82,7 @@ class ChatRequest:
         return str(form.get("type")) if isinstance(form, dict) else str(form)
 
 
-def load_body(body: bytes, rules: RuleTable) -> dict[str, Any]:
+def load_body(body: bytes | bytearray, rules: RuleTable) -> dict[str, Any]:
     """Parse the JSON object; anything else is refused."""
     try:
         document = orjson.loads(body)

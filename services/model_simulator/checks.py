@@ -97,7 +97,9 @@ def _number(value: Any, rules: RuleTable) -> float | None:
 
 def _check_thinking(request: ChatRequest, rules: RuleTable) -> None:
     fields, model = request.fields, request.model
-    if fields.get("enable_thinking") is True and model.thinking == "none":
+    asked = fields.get("enable_thinking")
+    refused = asked is True or (asked is False and not rules.limit("thinking_false_accepted"))
+    if refused and model.thinking == "none":
         raise refuse(rules, "thinking_unsupported", model=request.model_name)
     effort, budget = fields.get("reasoning_effort"), fields.get("thinking_budget")
     if effort is not None and budget is not None:
@@ -121,7 +123,8 @@ def _check_format(request: ChatRequest, rules: RuleTable) -> None:
     # The JSON Schema list names no Omni model, the JSON object list names some (JSON).
     if not request.model.json_mode or kind == "json_schema":
         raise refuse(rules, "json_unlisted", model=request.model_name, kind=kind)
-    if request.fields.get("enable_thinking") is True:
+    by_default = request.thinking and not rules.limit("json_with_default_thinking")
+    if request.fields.get("enable_thinking") is True or by_default:
         raise refuse(rules, "json_with_thinking")
     texts = (message.texts() for message in request.messages if message.role in {"system", "user"})
     if not any("json" in text.lower() for text in chain.from_iterable(texts)):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from model_simulator.performance import Performance, Piece, produced
-from model_simulator.refusal import refuse
+from model_simulator.refusal import Refused, refuse
 from model_simulator.tally import InputTally, OutputTally, usage_object
 from model_simulator.wire import DONE, Envelope
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from model_simulator.calls import Call
     from model_simulator.chat_request import ChatRequest
     from model_simulator.rule_table import RuleTable
-    from model_simulator.scenario import Direction
+    from model_simulator.scenario import CustomError, Direction
 
 _EVENT_STREAM = b"text/event-stream;charset=UTF-8"
 _STALLING = frozenset({"stall", "cut", "early_close", "error_in_stream", "content_filtered"})
@@ -76,6 +76,18 @@ async def watch_client(receive: Receive, lines: Lines) -> None:
         continue
     lines.gone.set()
     lines.released.set()
+
+
+def custom_error(error: CustomError) -> Refused:
+    """An error of the script's own making."""
+    return Refused(
+        row_id="scenario/error",
+        status=error.status,
+        code=error.code,
+        message=error.message,
+        kind=error.type,
+        delivery=error.delivery,
+    )
 
 
 class Delivery:
@@ -154,15 +166,18 @@ class Delivery:
         pace, fault = self._direction.pace, self._direction.action.fault
         if fault == "hold":
             await self._hold(lines)
-        if fault == "slow_header":
+        late = fault == "slow_header" or not self._rules.limit("headers_before_first_token")
+        if late:
             await lines.pause(pace.first_token_seconds)
         await lines.start(200, _EVENT_STREAM, (b"cache-control", b"no-cache"))
         self._call.http_status = 200
         # An empty body sends the status line now: the first token may take its time.
         await lines.body(b"")
-        if fault != "slow_header":
+        if not late:
             await lines.pause(pace.first_token_seconds)
         if self._request.thinking:
+            await lines.body(self._envelope.role_with_reasoning())
+        elif self._rules.limit("role_in_first_chunk"):
             await lines.body(self._envelope.role())
 
     async def _interrupted(self, lines: Lines, index: int | None) -> bool:
@@ -192,7 +207,8 @@ class Delivery:
                 return True
 
     async def _break(self, lines: Lines, row: str) -> None:
-        refused = refuse(self._rules, row)
+        own = self._direction.action.error
+        refused = custom_error(own) if own else refuse(self._rules, row)
         refused.delivery = "stream"
         self._call.status = "error"
         self._call.error = {"code": refused.code, "message": refused.message}
@@ -222,6 +238,9 @@ class Delivery:
         self._call.status = "finished"
 
     def _usage(self) -> dict[str, Any]:
+        own = self._direction.action.usage
+        if own is not None:
+            return own
         outputs: OutputTally = produced(self._performance.pieces, self._request, self._rules)
         includes = self._request.model.text_includes_reasoning
         return usage_object(self._inputs, outputs, text_includes_reasoning=includes)

@@ -44,9 +44,9 @@ def _check_answer(response: httpx.Response, max_bytes: int, rules: RuleTable) ->
     if content_type and not content_type.lower().startswith(tuple(rules.limit("fetch_content_types"))):
         raise refuse(rules, "content_type")
     length = response.headers.get("content-length")
-    if length is None:
+    if length is None and rules.limit("fetch_needs_content_length"):
         raise refuse(rules, "content_length")
-    if int(length) > max_bytes:
+    if length is not None and int(length) > max_bytes:
         raise refuse(rules, "file_too_large")
 
 

@@ -57,11 +57,15 @@ def _opened(data: bytes, rules: RuleTable, row: str) -> Iterator[Any]:
 
 def _recording(container: Any, data: bytes) -> Recording:
     stream = container.streams.audio[0]
+    known_seconds = float(container.duration / av.time_base) if container.duration else 0.0
     resampler = av.AudioResampler(format="s16", layout="mono", rate=16000)
     squares, samples, heard_seconds = 0.0, 0, 0.0
     for frame in container.decode(stream):
         heard_seconds += frame.samples / frame.sample_rate
-        if samples >= _LOUDNESS_SECONDS * 16000:
+        if heard_seconds >= _LOUDNESS_SECONDS:
+            if known_seconds:
+                heard_seconds = known_seconds
+                break
             continue
         for piece in resampler.resample(frame):
             values = array("h", bytes(piece.planes[0])[: piece.samples * 2])

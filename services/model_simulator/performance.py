@@ -117,6 +117,6 @@ def _output_limit(request: ChatRequest, reasoning_tokens: int) -> int:
 @cache
 def _tone() -> str:
     """Half a second of a 440 Hz tone: 16-bit mono PCM at 24 kHz without a header, in base64 (S1)."""
-    rate = 24_000
+    rate = 24_000  # limit/speech_sample_rate
     values = (round(8000 * math.sin(2 * math.pi * 440 * index / rate)) for index in range(int(rate * _PIECE_SECONDS)))
     return b64encode(b"".join(value.to_bytes(2, "little", signed=True) for value in values)).decode()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +29,7 @@ Gate = Literal[
     "unknown_400",
     "sse_error_body",
     "json_mode_refused",
+    "refuse",
     "error",
 ]
 # Another answer than the honest one.
@@ -81,7 +82,11 @@ class CustomError(_Value):
 
 
 class Action(_Value):
-    """What happens to a call; without a fault only its pace or its text change."""
+    """What happens to a call; without a fault only its pace, its text or its reported usage change.
+
+    `row` names a row of the rules' refusals for `refuse`; `error` is the error of `error` and `error_in_stream`;
+    `usage` is reported as it stands.
+    """
 
     fault: Fault | None = None
     after_chunks: int | None = Field(default=None, ge=0)
@@ -91,6 +96,14 @@ class Action(_Value):
     chunk_characters: int | None = Field(default=None, ge=1)
     text: str | None = None
     error: CustomError | None = None
+    row: str | None = None
+    usage: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Action:
+        if (self.fault == "refuse") != (self.row is not None):
+            raise ValueError('"refuse" and a row go together, as in {"fault": "refuse", "row": "image_size"}')
+        return self
 
 
 class Rule(_Value):

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
+from model_simulator.schema_parts import has_type, is_bounded_above, merged, number_bounds, without
 from model_simulator.schema_text import fit_text, formatted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _MAX_DEPTH = 12  # optional properties stop here, so that recursive schemas end
+_HARD_DEPTH = 40
+_MAX_VALUES = 2_000  # beyond these only what is required is made
 _MAX_TRIES = 8
 _JUDGING_WORDS = ("flagged", "unsafe", "harmful", "violation", "contains", "explicit", "illegal")
 _HARMLESS_MEMBERS = (
@@ -64,17 +67,25 @@ def fill_schema(schema: Any, material: Material) -> Any:
 
 def _validator(schema: Any) -> Any:
     try:
-        return jsonschema_rs.validator_for(schema)
+        return jsonschema_rs.validator_for(schema, retriever=_refuse_remote)
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
         return None
+
+
+def _refuse_remote(uri: str) -> Any:
+    raise ValueError(f"{uri}: schemas are not fetched")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Filler:
     root: Any
     material: Material
+    made: list[int] = field(default_factory=lambda: [0])
 
     def fill(self, schema: Any, path: str, depth: int) -> Any:
+        self.made[0] += 1
+        if depth > _HARD_DEPTH:
+            return None  # a schema that demands itself for ever fits nothing
         if not isinstance(schema, dict):
             return self._sentence(path, {})
         schema = self._resolved(schema, path, depth)
@@ -97,15 +108,15 @@ class _Filler:
         """Follow references and merge alternatives until none is left."""
         for _ in range(_MAX_DEPTH):
             if isinstance(target := schema.get("$ref"), str):
-                schema = _merged(_without(schema, "$ref"), self._lookup(target))
+                schema = merged(without(schema, "$ref"), self._lookup(target))
             elif schema.get("allOf"):
                 parts = schema["allOf"]
-                schema = _without(schema, "allOf")
+                schema = without(schema, "allOf")
                 for part in parts:
-                    schema = _merged(schema, part)
+                    schema = merged(schema, part)
             elif options := schema.get("anyOf") or schema.get("oneOf"):
-                rest = _without(schema, "anyOf" if schema.get("anyOf") else "oneOf")
-                schema = _merged(rest, self._option(options, path, depth))
+                rest = without(schema, "anyOf" if schema.get("anyOf") else "oneOf")
+                schema = merged(rest, self._option(options, path, depth))
             else:
                 break
         return schema
@@ -150,7 +161,7 @@ class _Filler:
     def _object(self, schema: dict[str, Any], path: str, depth: int) -> dict[str, Any]:
         properties: dict[str, Any] = schema.get("properties") or {}
         required = [name for name in schema.get("required") or () if isinstance(name, str)]
-        names = list(properties) if depth <= _MAX_DEPTH // 2 else [name for name in properties if name in required]
+        names = [name for name in properties if name in required or not self._sparing(depth)]
         names += [name for name in required if name not in names]
         extra = schema.get("additionalProperties", True)
         result = {}
@@ -167,11 +178,14 @@ class _Filler:
             result[name] = self.fill(inner, f"{path}/{name}", depth + 1)
         return result
 
+    def _sparing(self, depth: int) -> bool:
+        return depth > _MAX_DEPTH // 2 or self.made[0] > _MAX_VALUES
+
     def _array(self, schema: dict[str, Any], path: str, depth: int) -> list[Any]:
         heads: list[Any] = schema.get("prefixItems") or []
         least = max(schema.get("minItems", 0), 1 if "contains" in schema else 0)
         most = schema.get("maxItems", max(least, 3))
-        wanted = 0 if depth > _MAX_DEPTH else 1 + self.material.draw(path + "[]", 3)
+        wanted = 0 if self._sparing(depth) else 1 + self.material.draw(path + "[]", 3)
         count = min(max(least, wanted, min(len(heads), most)), most)
         rest = schema.get("items", True)
         if rest is False:
@@ -180,7 +194,7 @@ class _Filler:
         for index in range(count):
             inner = heads[index] if index < len(heads) else rest
             if index == 0 and not heads and isinstance(schema.get("contains"), dict):
-                inner = _merged(rest if isinstance(rest, dict) else {}, schema["contains"])
+                inner = merged(rest if isinstance(rest, dict) else {}, schema["contains"])
             value = self._another(inner, f"{path}/{index}", depth, result if schema.get("uniqueItems") else [])
             if schema.get("uniqueItems") and value in result and len(result) >= least:
                 break
@@ -197,7 +211,7 @@ class _Filler:
 
     def _member(self, members: list[Any], path: str, schema: dict[str, Any]) -> Any:
         kinds = schema.get("type")
-        fitting = [m for m in members if kinds is None or _has_type(m, kinds)] or members
+        fitting = [m for m in members if kinds is None or has_type(m, kinds)] or members
         harmless = [m for m in fitting if isinstance(m, str) and m.lower() in _HARMLESS_MEMBERS]
         some = harmless or [m for m in fitting if m is not None] or fitting
         return some[self.material.draw(path, len(some))]
@@ -209,10 +223,10 @@ class _Filler:
 
     def _number(self, schema: dict[str, Any], path: str, _depth: int) -> float | int:
         whole = schema.get("type") == "integer" or schema.get("multipleOf") == 1
-        low, high = _bounds(schema, whole=whole)
+        low, high = number_bounds(schema, whole=whole)
         known = self.material.numbers.get(path.rsplit("/", 1)[-1].lower())
         step = schema.get("multipleOf")
-        if known is not None and not step and low <= known <= (high if _is_bounded_above(schema) else known):
+        if known is not None and not step and low <= known <= (high if is_bounded_above(schema) else known):
             return math.floor(known) if whole and low <= math.floor(known) else known
         if step:
             first, last = math.ceil(low / step), math.floor(high / step)
@@ -246,76 +260,3 @@ class _Filler:
             if len(names) <= 1
             else sentences[self.material.draw(path, len(sentences))]
         )
-
-
-def _bounds(schema: dict[str, Any], *, whole: bool) -> tuple[float, float]:
-    """The closed range that the keywords leave, at most 100 wide beyond a single bound."""
-    low, high = schema.get("minimum"), schema.get("maximum")
-    below, above = schema.get("exclusiveMaximum"), schema.get("exclusiveMinimum")
-    margin = 1 if whole else 1e-6
-    if isinstance(above, int | float) and not isinstance(above, bool):
-        floor = math.floor(above) + 1 if whole else above + margin
-        low = floor if low is None else max(low, floor)
-    if isinstance(below, int | float) and not isinstance(below, bool):
-        ceiling = math.ceil(below) - 1 if whole else below - margin
-        high = ceiling if high is None else min(high, ceiling)
-    if low is None:
-        low = 0 if high is None or high >= 0 else high - 100
-    if high is None:
-        high = max(low, 0) + 100
-    return (math.ceil(low), math.floor(high)) if whole else (low, high)
-
-
-def _is_bounded_above(schema: dict[str, Any]) -> bool:
-    return "maximum" in schema or "exclusiveMaximum" in schema
-
-
-def _has_type(value: Any, kinds: Any) -> bool:
-    names = {kinds} if isinstance(kinds, str) else set(kinds)
-    match value:
-        case None:
-            return "null" in names
-        case bool():
-            return "boolean" in names
-        case str():
-            return "string" in names
-        case int():
-            return bool(names & {"integer", "number"})
-        case float():
-            return "number" in names
-        case _:
-            return bool(names & {"object", "array"})
-
-
-def _without(schema: dict[str, Any], key: str) -> dict[str, Any]:
-    return {name: value for name, value in schema.items() if name != key}
-
-
-def _merged(first: dict[str, Any], second: Any) -> dict[str, Any]:
-    """Both schemas at once, as far as plain keywords go; the validator has the last word."""
-    if not isinstance(second, dict):
-        return first
-    result = {**first, **second}
-    if "properties" in first and "properties" in second:
-        shared = {
-            name: _merged(first["properties"][name], value)
-            if isinstance(first["properties"].get(name), dict)
-            else value
-            for name, value in second["properties"].items()
-        }
-        result["properties"] = {**first["properties"], **shared}
-    if "required" in first and "required" in second:
-        result["required"] = list(dict.fromkeys([*first["required"], *second["required"]]))
-    if "enum" in first and "enum" in second:
-        result["enum"] = [member for member in first["enum"] if member in second["enum"]]
-    for key, choose in (
-        ("minimum", max),
-        ("minLength", max),
-        ("minItems", max),
-        ("maximum", min),
-        ("maxLength", min),
-        ("maxItems", min),
-    ):
-        if key in first and key in second:
-            result[key] = choose(first[key], second[key])
-    return result

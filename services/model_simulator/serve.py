@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+import threading
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -48,6 +50,15 @@ def write_port(server: socket.socket, port_file: Path) -> None:
 
 def serve(app: Starlette, server: socket.socket, *, ready: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT; `ready` is called once connections are taken (the kernel queues them already)."""
+    if threading.current_thread() is threading.main_thread():
+        # uvicorn raises the signal again when it has stopped; being asked to stop is no failure.
+        signal.signal(signal.SIGTERM, lambda _number, _frame: None)
+    ready()
+    build_server(app).run(sockets=[server])
+
+
+def build_server(app: Starlette) -> uvicorn.Server:
+    """The HTTP server as it must be set for this application, not started."""
     config = uvicorn.Config(
         app,
         access_log=False,
@@ -55,7 +66,5 @@ def serve(app: Starlette, server: socket.socket, *, ready: Callable[[], None]) -
         log_level="critical",
         timeout_graceful_shutdown=1,
         timeout_keep_alive=75,
-        h11_max_incomplete_event_size=1 << 20,
     )
-    ready()
-    uvicorn.Server(config).run(sockets=[server])
+    return uvicorn.Server(config)

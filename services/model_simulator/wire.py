@@ -18,12 +18,15 @@ class Envelope:
     created: int
     model: str
 
-    def text(self, piece: str, *, thinking: bool = False) -> bytes:
-        """A piece of the answer; a thinking model's pieces come without `reasoning_content` (S1)."""
-        del thinking
+    def text(self, piece: str) -> bytes:
+        """A piece of the answer; a thinking model's pieces, too, come without `reasoning_content` (S1)."""
         return self._chunk({"content": piece})
 
     def role(self) -> bytes:
+        """A first chunk that names the role, as CHAT shows it and S1's sample without thinking does not."""
+        return self._chunk({"content": "", "role": "assistant"})
+
+    def role_with_reasoning(self) -> bytes:
         """A thinking model's first chunk (S1)."""
         return self._chunk({"content": None, "role": "assistant", "reasoning_content": ""})
 
