@@ -53,7 +53,7 @@ def film_facts(job: dict[str, Any], head: bytes) -> dict[str, Any]:
     try:
         with av.open(source, options=options, timeout=(job["wall_seconds"], job["wall_seconds"])) as container:
             return _facts(container, kind)
-    except av.error.HTTPError as fault:
+    except (av.error.HTTPClientError, av.error.HTTPServerError) as fault:
         raise _http_fault(fault) from fault
     except (av.error.ConnectionRefusedError, av.error.TimeoutError, av.error.ConnectionResetError) as fault:
         raise ProbeFault("unreachable", f"the store did not answer: {fault.strerror}") from fault
@@ -148,7 +148,7 @@ def _header_lines(headers: dict[str, str]) -> str:
     return "".join(f"{name}: {value}\r\n" for name, value in headers.items())
 
 
-def _http_fault(fault: av.error.HTTPError) -> ProbeFault:
+def _http_fault(fault: av.error.HTTPClientError | av.error.HTTPServerError) -> ProbeFault:
     if isinstance(fault, av.error.HTTPNotFoundError):
         return ProbeFault("missing", "the store has no such object (404)")
     if isinstance(fault, av.error.HTTPForbiddenError | av.error.HTTPUnauthorizedError):

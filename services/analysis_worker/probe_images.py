@@ -15,6 +15,7 @@ from analysis_worker.sniff import looks_like_text, sniff
 
 # The EXIF orientations that turn the picture by a quarter, and what they are in degrees (EXIF 2.32, tag 274).
 _ORIENTATION_TAG: Final = 274
+_TIFF_WIDTH_TAG, _TIFF_HEIGHT_TAG = 256, 257
 _DEGREES: Final = {3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270}
 _QUARTERS: Final = {90, 270}
 _PILLOW_FORMATS: Final = {
@@ -77,7 +78,7 @@ def image_facts(head: bytes, size_bytes: int) -> dict[str, Any]:
 def _pillow_sides(head: bytes, size_bytes: int, name: str) -> tuple[int, int, int]:
     try:
         with Image.open(io.BytesIO(head), formats=_PILLOW_FORMATS[name]) as picture:
-            width, height = picture.size
+            width, height = _stored_sides(picture)
             return width, height, _orientation(picture)
     except (OSError, SyntaxError, ValueError, struct.error, EOFError, KeyError, IndexError, TypeError) as fault:
         # Pillow's header parsers let all of these through, by format and by what is broken.
@@ -86,17 +87,26 @@ def _pillow_sides(head: bytes, size_bytes: int, name: str) -> tuple[int, int, in
         raise ProbeFault("undecodable", f"the {name} header is broken: {fault}") from fault
 
 
+def _stored_sides(picture: Image.Image) -> tuple[int, int]:
+    """The sides as stored: Pillow has turned those of a TIFF already, and only those."""
+    tags = getattr(picture, "tag_v2", None)
+    return picture.size if tags is None else (int(tags[_TIFF_WIDTH_TAG]), int(tags[_TIFF_HEIGHT_TAG]))
+
+
 def _orientation(picture: Image.Image) -> int:
-    """The EXIF orientation, 1 when there is none; never `Image.getexif`, which decodes a PNG to look for late chunks."""
-    tags = getattr(picture, "tag_v2", None)  # TIFF
-    if tags is not None:
-        return int(tags.get(_ORIENTATION_TAG, 1))
+    """The EXIF orientation, 1 when there is none or the EXIF is broken: the picture is not.
+
+    Never `Image.getexif`, which decodes a PNG to look for chunks behind the pixels.
+    """
+    tags = getattr(picture, "tag_v2", None)
     raw = picture.info.get("exif")
-    if not isinstance(raw, bytes):
-        return 1
-    exif = Image.Exif()
-    exif.load(raw)
-    value = exif.get(_ORIENTATION_TAG, 1)
+    if tags is None and isinstance(raw, bytes):
+        tags = Image.Exif()
+        try:
+            tags.load(raw)
+        except (SyntaxError, ValueError, OSError, struct.error, KeyError, IndexError, TypeError):
+            return 1
+    value = 1 if tags is None else tags.get(_ORIENTATION_TAG, 1)
     return value if isinstance(value, int) else 1
 
 
