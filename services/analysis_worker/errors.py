@@ -12,7 +12,8 @@ AnalysisError
 │   └── AnswerTruncated AnswerNotJson AnswerWrongShape AnswerEmpty
 ├── Retryable           the same call may succeed later; completes as `failed` under its code when tries run out
 │   ├── ProviderThrottled ProviderUnavailable ProviderUnreachable MediaFetchFailed
-│   └── FirstTokenTimeout StreamStalled StreamCut CallTimeout
+│   ├── FirstTokenTimeout StreamStalled StreamCut CallTimeout CallCancelled
+│   └── StoreUnavailable BrokerUnavailable
 ├── DeadLettered        the record is no valid request: dead-letter topic with `reason`
 └── Stopped             the worker cannot keep its promises here and stops with a remedy
 """
@@ -295,6 +296,24 @@ class CallTimeout(Retryable):
     """One call took longer than its total time-out."""
 
     code = "call_timeout"
+
+
+class CallCancelled(Retryable):
+    """Cut off by us: the deadline, or the end of a drain; only ever the outcome of an attempt."""
+
+    code = "cancelled"
+
+
+class StoreUnavailable(Retryable):
+    """The object store did not answer, or answered 5xx."""
+
+    code = "store_unavailable"
+
+
+class BrokerUnavailable(Retryable):
+    """The broker did not acknowledge."""
+
+    code = "broker_unavailable"
 
 
 class DeadLettered(AnalysisError):

@@ -146,7 +146,12 @@ class WorkerSettings(BaseSettings):
         return tuple(host.strip() for host in value.split(",") if host.strip()) if isinstance(value, str) else value
 
 
-_GROUPS: Final = {"kafka": KafkaSettings, "s3": S3Settings, "model": ModelSettings, "worker": WorkerSettings}
+_GROUPS: Final[dict[str, type[BaseSettings]]] = {
+    "kafka": KafkaSettings,
+    "s3": S3Settings,
+    "model": ModelSettings,
+    "worker": WorkerSettings,
+}
 
 
 class Settings:

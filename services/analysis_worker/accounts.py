@@ -1,0 +1,102 @@
+"""Pure: what calls were made and what the provider reported in, attempts with usage and cost out (law 6).
+
+Unknown is never zero: an attempt that nobody closed counts its input estimate, and says that it is estimated.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from analysis_worker.errors import ModelUnknown
+from analysis_worker.prices import price
+from analysis_worker.usage import ReportedUsage, to_usage
+from media_contracts import Attempt, Cost, Money, Usage
+from media_contracts.money import format_amount
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from analysis_worker.catalogue import Catalogue
+    from analysis_worker.ledger import SeenClaim
+    from analysis_worker.ledger_format import OpenAttempt
+
+
+class Accounts:
+    """Prices attempts by the catalogue's list of one region."""
+
+    def __init__(self, *, catalogue: Catalogue, region: str) -> None:
+        self._catalogue = catalogue
+        self._region = region
+
+    def close(
+        self,
+        opened: OpenAttempt,
+        *,
+        outcome: str,
+        reported: ReportedUsage | None,
+        output_tokens: int,
+        asked: bool = True,
+    ) -> Attempt:
+        """The closed attempt: the provider's figures, or the estimate (`output_tokens` seen so far) where it gave none.
+
+        `asked` is False when the provider refused before it counted anything (4xx, 429, no connection): known zero.
+        """
+        if reported is None and not asked:
+            usage = Usage.none().model_copy(update={"calls": 1})
+        else:
+            usage = to_usage(
+                reported, estimated_input_tokens=opened.input_tokens, estimated_output_tokens=output_tokens
+            )
+        cost = self.cost(usage, model=opened.model)
+        return Attempt(
+            number=opened.number,
+            kind=opened.kind,
+            model=opened.model,
+            outcome=outcome,
+            usage=usage,
+            cost=Money(amount=cost.amount, currency=cost.currency) if cost else None,
+            basis="estimated" if usage.estimated.calls else "reported",
+        )
+
+    def settle(self, claims: Sequence[SeenClaim]) -> tuple[Attempt, ...]:
+        """All attempts of earlier starts; one left open is counted as *abandoned* by its estimate."""
+        attempts: list[Attempt] = []
+        for seen in claims:
+            attempts += seen.document.closed
+            if seen.document.open is not None:
+                attempts.append(self.close(seen.document.open, outcome="abandoned", reported=None, output_tokens=0))
+        return tuple(attempts)
+
+    def cost(self, usage: Usage, *, model: str) -> Cost | None:
+        """The price of one call's usage, or None when it is unknown."""
+        try:
+            card = self._catalogue.card(model)
+        except ModelUnknown:
+            return None
+        return price(usage=usage, card=card, region=self._region, speech=False)
+
+    def total(self, attempts: Sequence[Attempt]) -> Cost | None:
+        """The price of all calls together; None when one of them has no price or they differ in currency."""
+        costs = [self.cost(attempt.usage, model=attempt.model) for attempt in attempts]
+        known = [cost for cost in costs if cost is not None]
+        if not known or len(known) < len(costs) or len({cost.currency for cost in known}) > 1:
+            return None
+        by: dict[str, Decimal] = {}
+        for cost in known:
+            for part, amount in cost.by.items():
+                by[part] = by.get(part, Decimal(0)) + Decimal(amount)
+        first = known[0]
+        return Cost(
+            amount=format_amount(sum(by.values(), Decimal(0))),
+            currency=first.currency,
+            by={part: format_amount(amount) for part, amount in by.items()},
+            price_list=first.price_list,
+            tariff=first.tariff,
+        )
+
+
+def spent(attempts: Sequence[Attempt]) -> Money | None:
+    """What the attempts so far have cost; None when there were none, or none with a price."""
+    costs = [attempt.cost for attempt in attempts if attempt.cost is not None]
+    return Money.of(sum((cost.decimal for cost in costs), Decimal(0)), costs[0].currency) if costs else None

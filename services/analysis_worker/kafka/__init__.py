@@ -1,0 +1,1 @@
+"""The border with aiokafka and FastStream: records in, acknowledged records and committed offsets out."""

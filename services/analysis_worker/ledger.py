@@ -1,0 +1,185 @@
+"""Job in, claims and recorded completions out: objects with conditional writes in the results bucket (laws 2 and 6).
+
+`ledger/{tenant}/{ce_id}/claim-{n}.json` is the n-th start of a request, `answer.json` its end. Whoever creates an
+object owns it. A claim that nobody took needs no look at anything else: the undisturbed path is two writes in all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from analysis_worker.errors import StoreUnavailable
+from analysis_worker.ledger_format import (
+    AnswerDocument,
+    ClaimDocument,
+    OpenAttempt,
+    decode_answer,
+    decode_claim,
+    encode_answer,
+    encode_claim,
+)
+from analysis_worker.object_store import ObjectStore, Occupied
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from datetime import datetime
+
+    from analysis_worker.values import Job
+    from media_contracts import Attempt, KafkaRecord
+
+REFRESHES_PER_STALE_TIME: Final = 3
+_JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeenClaim:
+    """Somebody's claim and its age in seconds by the store's clock."""
+
+    document: ClaimDocument
+    age_seconds: float
+
+
+class Claim:
+    """Our right to ask for one request; it remembers every call that is made under it."""
+
+    def __init__(self, *, ledger: Ledger, key: str, document: ClaimDocument, earlier: tuple[Attempt, ...]) -> None:
+        self._ledger = ledger
+        self._key = key
+        self._document = document
+        self._earlier = earlier
+        self._pristine = True
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """All closed calls of this request so far, earlier starts' first."""
+        return (*self._earlier, *self._document.closed)
+
+    @property
+    def open_attempt(self) -> OpenAttempt | None:
+        """The call that is being made, if any."""
+        return self._document.open
+
+    @property
+    def next_number(self) -> int:
+        """The number of the next call."""
+        return len(self.attempts) + 1
+
+    async def open(self, attempt: OpenAttempt) -> None:
+        """Write down a call before it is made; the claim itself did that for the first one."""
+        first = self._pristine
+        self._pristine = False
+        self._document = replace(self._document, open=attempt)
+        if not first:
+            await self.refresh()
+
+    def close(self, attempt: Attempt) -> None:
+        """Note how the open call ended; written with the next call, the release or the answer."""
+        self._document = replace(self._document, open=None, closed=(*self._document.closed, attempt))
+
+    def discard_open(self) -> None:
+        """Nothing was asked after all."""
+        self._pristine = False
+        self._document = replace(self._document, open=None)
+
+    async def release(self) -> None:
+        """Give up the claim with its attempts closed, so that the next worker need not wait (law 5)."""
+        self._document = replace(self._document, open=None, released=True)
+        await self.refresh()
+
+    async def refresh(self) -> None:
+        """Write the claim anew, which also makes it young. Only its owner writes it, so no condition is needed."""
+        await self._ledger.rewrite(self._key, self._document)
+
+    @asynccontextmanager
+    async def kept_alive(self) -> AsyncIterator[None]:
+        """Refresh the claim while the block runs."""
+        beat = asyncio.create_task(self._beat())
+        try:
+            yield
+        finally:
+            beat.cancel()
+            with suppress(asyncio.CancelledError):
+                await beat
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self._ledger.stale_seconds / REFRESHES_PER_STALE_TIME)
+            # An outage of the store may let the claim grow stale; the answer is still written once, conditionally.
+            with suppress(StoreUnavailable):
+                await self.refresh()
+
+
+class Ledger:
+    """The ledger of one results bucket, as `owner`; `now` is this machine's clock, used for display only."""
+
+    def __init__(
+        self, *, store: ObjectStore, bucket: str, owner: str, stale_seconds: float, now: Callable[[], datetime]
+    ) -> None:
+        self._store = store
+        self._bucket = bucket
+        self._owner = owner
+        self._now = now
+        self.stale_seconds = stale_seconds
+
+    async def take(self, job: Job, *, start: int, first: OpenAttempt, earlier: tuple[Attempt, ...]) -> Claim | None:
+        """Create the claim of the `start`-th start; None when somebody else has it."""
+        document = ClaimDocument(
+            fingerprint=job.fingerprint,
+            owner=self._owner,
+            start=start,
+            started_at=self._now().isoformat(),
+            open=first,
+        )
+        key = _claim_key(job, start)
+        try:
+            await self._store.put(self._bucket, key, encode_claim(document), content_type=_JSON, if_none_match=True)
+        except Occupied:
+            return None
+        return Claim(ledger=self, key=key, document=document, earlier=earlier)
+
+    async def rewrite(self, key: str, document: ClaimDocument) -> None:
+        """Overwrite a claim of ours."""
+        await self._store.put(self._bucket, key, encode_claim(document), content_type=_JSON)
+
+    async def claims(self, job: Job) -> tuple[SeenClaim, ...]:
+        """Every start of the request so far, oldest first."""
+        seen: list[SeenClaim] = []
+        while (blob := await self._store.get(self._bucket, _claim_key(job, len(seen) + 1))) is not None:
+            seen.append(SeenClaim(document=decode_claim(blob.body), age_seconds=blob.age_seconds))
+        return tuple(seen)
+
+    async def answer(self, job: Job) -> AnswerDocument | None:
+        """The recorded end of the request, if it has one."""
+        blob = await self._store.get(self._bucket, _answer_key(job))
+        return decode_answer(blob.body) if blob else None
+
+    async def record(self, job: Job, *, completion: KafkaRecord, outcome: str) -> KafkaRecord:
+        """Record the end of a request once and for all; returns what is recorded: ours, or what was there first."""
+        document = AnswerDocument(
+            fingerprint=job.fingerprint,
+            outcome=outcome,
+            recorded_at=self._now().isoformat(),
+            completion=completion,
+            request=job.delivered.record,
+        )
+        try:
+            await self._store.put(
+                self._bucket, _answer_key(job), encode_answer(document), content_type=_JSON, if_none_match=True
+            )
+        except Occupied:
+            recorded = await self.answer(job)
+            if recorded is None:
+                raise StoreUnavailable("the answer exists and cannot be read: try again") from None
+            return recorded.completion
+        return completion
+
+
+def _claim_key(job: Job, start: int) -> str:
+    return f"{job.ledger_prefix}claim-{start}.json"
+
+
+def _answer_key(job: Job) -> str:
+    return f"{job.ledger_prefix}answer.json"

@@ -1,0 +1,47 @@
+"""An operation on the store in, its result out, however long the store takes: outages are waited for, not failed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from analysis_worker.errors import StoreUnavailable
+from analysis_worker.retry import RetryPolicy, next_delay
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+PATIENT: Final = RetryPolicy(max_attempts=2**31, base_seconds=0.2, cap_seconds=10)
+CANCEL_GRACE_SECONDS: Final = 5
+
+
+async def patiently(operation: Callable[[], Awaitable[T]], *, wait: Callable[[float], Awaitable[None]]) -> T:
+    """Repeat `operation` until the store answers; `wait` sleeps between tries (a slot's wait gives the slot back)."""
+    tries = 0
+    while True:
+        try:
+            return await operation()
+        except StoreUnavailable as error:
+            tries += 1
+            chance = random.random()  # noqa: S311 - jitter, no secret
+            delay = next_delay(attempt=tries, error=error, now=0, deadline=None, random=chance, policy=PATIENT)
+            log.warning(
+                "store unavailable", extra={"event": "store_retried", "tries": tries, "message_text": error.message}
+            )
+            await wait(PATIENT.cap_seconds if delay is None else delay)
+
+
+async def finished_even_if_cancelled(operation: Coroutine[Any, Any, T]) -> T:
+    """Run `operation`; a cancellation waits for its end, at most five seconds: a paid answer is worth that."""
+    task = asyncio.create_task(operation)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not task.done():
+            await asyncio.wait({task}, timeout=CANCEL_GRACE_SECONDS)
+        task.cancel()
+        raise

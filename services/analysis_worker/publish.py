@@ -1,0 +1,65 @@
+"""A recorded completion or a dead letter in, the broker's acknowledgement out; it does not give up (law 1)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from typing import TYPE_CHECKING
+
+from opentelemetry import trace
+from opentelemetry.trace import Link, Span, SpanKind
+
+from analysis_worker import telemetry as names
+from analysis_worker.errors import BrokerUnavailable
+from analysis_worker.patience import PATIENT
+from analysis_worker.propagation import with_trace
+from analysis_worker.retry import next_delay
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from analysis_worker.kafka.producer import Producer
+    from media_contracts import KafkaRecord
+
+log = logging.getLogger(__name__)
+
+
+async def publish_completion(record: KafkaRecord, *, producer: Producer, links: tuple[Link, ...] = ()) -> None:
+    """Publish what was recorded; only the trace context is that of this publication (law 2)."""
+    with _send_span(record, links=links):
+        await _send(with_trace(record), producer=producer)
+
+
+async def publish_dead_letter(record: KafkaRecord, *, producer: Producer) -> None:
+    """Publish a dead letter; its headers, trace context included, stay those of the original."""
+    with _send_span(record, links=()):
+        await _send(record, producer=producer)
+
+
+def _send_span(record: KafkaRecord, *, links: tuple[Link, ...]) -> AbstractContextManager[Span]:
+    attributes = {
+        names.MESSAGING_SYSTEM: "kafka",
+        names.MESSAGING_OPERATION_NAME: names.SEND,
+        names.MESSAGING_OPERATION_TYPE: names.SEND,
+        names.MESSAGING_DESTINATION: record.topic,
+    }
+    return trace.get_tracer(names.SCOPE).start_as_current_span(
+        f"{names.SEND} {record.topic}", kind=SpanKind.PRODUCER, attributes=attributes, links=links
+    )
+
+
+async def _send(record: KafkaRecord, *, producer: Producer) -> None:
+    """Send until the broker acknowledges."""
+    tries = 0
+    while True:
+        try:
+            await producer.send(record)
+        except BrokerUnavailable as error:
+            tries += 1
+            chance = random.random()  # noqa: S311 - jitter, no secret
+            delay = next_delay(attempt=tries, error=error, now=0, deadline=None, random=chance, policy=PATIENT)
+            log.warning("not acknowledged", extra={"event": "publish_retried", "topic": record.topic, "tries": tries})
+            await asyncio.sleep(PATIENT.cap_seconds if delay is None else delay)
+        else:
+            return

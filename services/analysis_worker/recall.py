@@ -1,0 +1,104 @@
+"""Job in; a recorded completion, a claim of ours, or a wait out (laws 1 and 2).
+
+The undisturbed path is one conditional write. Only when that is refused does it look at what others wrote.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analysis_worker.errors import DeadLettered
+from analysis_worker.ledger_format import OpenAttempt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from analysis_worker.accounts import Accounts
+    from analysis_worker.ledger import Claim, Ledger, SeenClaim
+    from analysis_worker.values import Job
+    from media_contracts import Attempt, KafkaRecord
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claimed:
+    """The request is ours to ask."""
+
+    claim: Claim
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answered:
+    """It was answered before; publish that again."""
+
+    completion: KafkaRecord
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Busy:
+    """Somebody is asking right now; look again after so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Crashed:
+    """It was started too often without an end; complete it as *failed*, `worker_crashed`."""
+
+    attempts: tuple[Attempt, ...]
+
+
+Recalled = Claimed | Answered | Busy | Crashed
+
+
+async def recall(job: Job, *, ledger: Ledger, first: OpenAttempt, accounts: Accounts, max_starts: int) -> Recalled:
+    """Claim the request, or find out why not.
+
+    :raises DeadLettered: `request_conflict` when the identity was used for another request.
+    :raises StoreUnavailable: when the ledger cannot be read or written.
+    """
+    claim = await ledger.take(job, start=1, first=first, earlier=())
+    if claim is not None:
+        return Claimed(claim=claim)
+    answer = await ledger.answer(job)
+    if answer is not None:
+        _require_same(job, answer.fingerprint)
+        return Answered(completion=answer.completion)
+    claims = await ledger.claims(job)
+    if not claims:  # removed between our write and our look: begin anew
+        return Busy(seconds=0)
+    _require_same(job, claims[0].document.fingerprint)
+    match decide(claims, stale_seconds=ledger.stale_seconds, max_starts=max_starts):
+        case float(seconds):
+            return Busy(seconds=seconds)
+        case None:
+            return Crashed(attempts=accounts.settle(claims))
+        case int(start):
+            earlier = accounts.settle(claims)
+            opened = OpenAttempt(
+                number=len(earlier) + 1, kind=first.kind, model=first.model, input_tokens=first.input_tokens
+            )
+            claim = await ledger.take(job, start=start, first=opened, earlier=earlier)
+            return Claimed(claim=claim) if claim else Busy(seconds=0)
+
+
+def decide(claims: Sequence[SeenClaim], *, stale_seconds: float, max_starts: int) -> int | float | None:
+    """What the claims of a request allow: the start to take (int), seconds to wait (float), or None: no further start.
+
+    A live claim is waited for, a part of its remaining life at a time, because its end is not announced.
+    """
+    newest = claims[-1]
+    if not newest.document.released and newest.age_seconds < stale_seconds:
+        return min(1.0, max(0.05, stale_seconds - newest.age_seconds))
+    # A released claim is an orderly end (a drain), not a crash, so it does not count as a start.
+    crashed = sum(not seen.document.released for seen in claims)
+    return None if crashed >= max_starts else len(claims) + 1
+
+
+def _require_same(job: Job, fingerprint: str) -> None:
+    if fingerprint != job.fingerprint:
+        raise DeadLettered(
+            f"request_id {job.identity.request_id!r} with rerun {job.identity.rerun} was used for another request:"
+            " use a new request_id",
+            reason="request_conflict",
+        )

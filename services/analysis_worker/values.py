@@ -1,0 +1,119 @@
+"""Pure: the values that travel down the line, from the raw record to the recorded completion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from analysis_worker.catalogue import ModelCard
+    from analysis_worker.probed import ProbedMedia
+    from analysis_worker.profiles import Profile
+    from analysis_worker.prompt import Message
+    from analysis_worker.request_body import CallParameters
+    from analysis_worker.schemas import OutputSchema
+    from analysis_worker.tokens import InputTokens
+    from media_contracts import AnalysisRequested, Estimate, Identity, KafkaRecord, MediaItem, RequestedEvent
+
+
+class Stage(StrEnum):
+    """The stages of the line, as they are named in logs, spans and `error.stage`."""
+
+    RECEIVE = "receive"
+    RECALL = "recall"
+    PLAN = "plan"
+    FETCH = "fetch"
+    ASK = "ask"
+    VALIDATE = "validate"
+    RECORD = "record"
+    PUBLISH = "publish"
+
+
+class Delivery(StrEnum):
+    """How the bytes of a medium reach the model."""
+
+    INLINE = "inline"
+    PRESIGNED = "presigned"
+    URL = "url"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivered:
+    """A record as the broker handed it over, untouched (DESIGN.md §5), and where it stood."""
+
+    record: KafkaRecord
+    partition: int
+    offset: int
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """A valid request: whose it is, under which id it completes, until when it may run."""
+
+    delivered: Delivered
+    event: RequestedEvent
+    identity: Identity
+    completion_id: str
+    fingerprint: str
+    accepted_at: datetime
+    deadline: datetime
+
+    @property
+    def request(self) -> AnalysisRequested:
+        """The data of the event."""
+        return self.event.data
+
+    @property
+    def ledger_prefix(self) -> str:
+        """Where everything about this request is recorded."""
+        return f"ledger/{self.identity.tenant}/{self.completion_id}/"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredObject:
+    """What the store says of an object; `etag` pins every later read (law 9)."""
+
+    bucket: str
+    key: str
+    version_id: str | None
+    etag: str
+    size_bytes: int
+    content_type: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedMedia:
+    """One medium with its facts and the way it travels: objects of the store, or URLs that the model fetches itself."""
+
+    item: MediaItem
+    delivery: Delivery
+    objects: tuple[StoredObject, ...] = ()
+    urls: tuple[str, ...] = ()
+    probed: ProbedMedia | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnalysisPlan:
+    """What will be asked: allowed, within the model's limits and the budget."""
+
+    model: str
+    card: ModelCard
+    profile: Profile
+    schema: OutputSchema
+    media: tuple[PlannedMedia, ...]
+    messages: tuple[Message, ...]
+    parameters: CallParameters
+    input_tokens: InputTokens
+    estimate: Estimate
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Findings:
+    """An answer that was checked against the schema: its JSON text, unchanged."""
+
+    json_text: str
+    value: Any

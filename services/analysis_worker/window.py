@@ -1,0 +1,81 @@
+"""Requests in, slots out: how many are worked on at once, and whether another record may be taken (law 5).
+
+A request that waits for another worker's claim is parked: it gives its slot back, and only the number of parked
+requests is bounded, so that a pile of duplicates cannot starve the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+PARKED_PER_SLOT: Final = 4
+
+
+class Window:
+    """`capacity` slots; `on_room` is called whenever room may have appeared."""
+
+    def __init__(self, *, capacity: int, on_room: Callable[[], None]) -> None:
+        self.capacity = capacity
+        self.slots = asyncio.Semaphore(capacity)
+        self.on_room = on_room
+        self.admitted = 0
+        self.parked = 0
+
+    @property
+    def full(self) -> bool:
+        """True when no further record may be taken."""
+        return self.admitted - self.parked >= self.capacity or self.parked >= PARKED_PER_SLOT * self.capacity
+
+    def admit(self) -> None:
+        """Count a record in, before its task runs; `leave` counts it out."""
+        self.admitted += 1
+
+    def leave(self) -> None:
+        """Count a record out, however it ended."""
+        self.admitted -= 1
+        self.on_room()
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[Slot]:
+        """Hold a slot for the time of the block."""
+        slot = Slot(self)
+        await slot.take()
+        try:
+            yield slot
+        finally:
+            slot.give_back()
+
+
+class Slot:
+    """The right to work on one request; it knows whether it is held, so that a cancelled wait releases nothing twice."""
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+        self._held = False
+
+    async def take(self) -> None:
+        """Wait for a slot."""
+        await self._window.slots.acquire()
+        self._held = True
+
+    def give_back(self) -> None:
+        """Return the slot, if it is held."""
+        if self._held:
+            self._held = False
+            self._window.slots.release()
+
+    async def wait(self, seconds: float) -> None:
+        """Wait without the slot, then take one again."""
+        self.give_back()
+        self._window.parked += 1
+        self._window.on_room()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._window.parked -= 1
+        await self.take()
