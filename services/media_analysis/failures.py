@@ -117,8 +117,16 @@ def _of_missing_module(error: ModuleNotFoundError) -> str:
 def _of_validation(error: BaseException) -> str:
     # include_input=False: a setting may be a secret, and this line ends in logs.
     faults = error.errors(include_url=False, include_input=False, include_context=False)  # type: ignore[attr-defined]
-    lines = [f"{'.'.join(map(str, fault['loc'])) or 'value'}: {fault['msg']}" for fault in faults]
-    return "; ".join(lines)
+    title = str(getattr(error, "title", ""))
+    prefix = title.removesuffix("Settings").upper() + "_" if title.endswith("Settings") else ""
+    return "; ".join(f"{_place(fault['loc'], prefix)}: {fault['msg']}" for fault in faults)
+
+
+def _place(location: tuple[int | str, ...], prefix: str) -> str:
+    """A settings group's fault is named by its variable, any other by its path."""
+    if not location:
+        return "value"
+    return f"{prefix}{location[0]}".upper() if prefix else ".".join(map(str, location))
 
 
 def _is_a(error: BaseException, module: str, name: str) -> bool:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
-from aiokafka.helpers import create_ssl_context
 
 from analysis_devstack.topics import Difference, compare_topics, contract_topics, create_topics
 from analysis_worker.settings import KafkaSettings
+from media_analysis.broker import connection
 from media_contracts import TopicCard, load_topic_cards
 
 if TYPE_CHECKING:
@@ -32,36 +32,16 @@ def command(*, action: str | None, as_json: bool) -> int:
     """
     match action:
         case "create":
-            created = asyncio.run(create_topics(contract_topics(), client=_client(KafkaSettings())))
+            created = asyncio.run(create_topics(contract_topics(), client=connection(KafkaSettings())))
             click.echo(_created(created, as_json=as_json))
             return 0
         case "compare":
-            found = asyncio.run(compare_topics(contract_topics(), client=_client(KafkaSettings())))
+            found = asyncio.run(compare_topics(contract_topics(), client=connection(KafkaSettings())))
             click.echo(_compared(found, as_json=as_json))
             return _DIFFERENT if found else 0
         case _:
             click.echo(_listed(load_topic_cards(), as_json=as_json))
             return 0
-
-
-def _client(settings: KafkaSettings) -> dict[str, Any]:
-    """AIOKafkaAdminClient's arguments for these settings."""
-    options: dict[str, Any] = {
-        "bootstrap_servers": settings.bootstrap_servers,
-        "security_protocol": settings.security_protocol,
-    }
-    if settings.security_protocol.startswith("SASL"):
-        password = settings.sasl_password
-        options |= {
-            "sasl_mechanism": settings.sasl_mechanism,
-            "sasl_plain_username": settings.sasl_username,
-            "sasl_plain_password": password.get_secret_value() if password else None,
-        }
-    if settings.security_protocol.endswith("SSL"):
-        options["ssl_context"] = create_ssl_context(
-            cafile=settings.ssl_ca_file, certfile=settings.ssl_certificate_file, keyfile=settings.ssl_key_file
-        )
-    return options
 
 
 def _created(names: Sequence[str], *, as_json: bool) -> str:
