@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError
-from aiokafka.helpers import create_ssl_context
 
+from analysis_worker.kafka.connection import connection_arguments
 from media_contracts import KafkaRecord
 
 if TYPE_CHECKING:
@@ -43,26 +43,9 @@ Send: TypeAlias = "Callable[[KafkaRecord], Awaitable[Receipt]]"
 
 
 def connection(settings: KafkaSettings) -> dict[str, Any]:
-    """Return what every aiokafka client needs to be told: where the broker is and how to prove who we are."""
-    # It logs what it raises as well; a command says it once.
+    """Return what every aiokafka client needs to be told, and keep it from logging what it raises as well."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    options: dict[str, Any] = {
-        "bootstrap_servers": settings.bootstrap_servers,
-        "security_protocol": settings.security_protocol,
-        "client_id": "media-analysis",
-    }
-    if settings.security_protocol.startswith("SASL"):
-        password = settings.sasl_password
-        options |= {
-            "sasl_mechanism": settings.sasl_mechanism,
-            "sasl_plain_username": settings.sasl_username,
-            "sasl_plain_password": password.get_secret_value() if password else None,
-        }
-    if settings.security_protocol.endswith("SSL"):
-        options["ssl_context"] = create_ssl_context(
-            cafile=settings.ssl_ca_file, certfile=settings.ssl_certificate_file, keyfile=settings.ssl_key_file
-        )
-    return options
+    return {"client_id": "media-analysis", **connection_arguments(settings)}
 
 
 @asynccontextmanager
