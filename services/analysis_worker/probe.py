@@ -94,7 +94,7 @@ async def probe(source: ProbeSource, *, pool: ProbePool) -> ProbedMedia:
     """What the bytes are, whatever the request says.
 
     Raises `MediaEmpty`, `MediaUndecodable` (also when the child died or ran out of time), `HeadTooShort`,
-    `MediaTypeMismatch`; for a URL also `MediaMissing`, `MediaChanged` and `MediaFetchFailed`.
+    `MediaTypeMismatch`; for a URL also `MediaMissing`, `MediaChanged` and `StoreUnavailable`.
     """
     where = f"media[{source.index}]"
     if source.size_bytes == 0:
@@ -125,7 +125,7 @@ def _rejection(cause: str, message: str) -> errors.AnalysisError:
         case "changed":
             return errors.MediaChanged(message)
         case "unreachable":
-            return errors.MediaFetchFailed(message)
+            return errors.StoreUnavailable(message)
         case _:
             return errors.MediaUndecodable(message)
 

@@ -6,7 +6,11 @@ Runs in the probe's child process only. The demuxers are named one by one: playl
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import io
+import urllib.parse
+from pathlib import Path
 from typing import Any, Final
 
 import av
@@ -14,12 +18,13 @@ import av.error
 from av.stream import Disposition
 
 from analysis_worker.probe_images import ProbeFault
-from analysis_worker.sniff import sniff
+from analysis_worker.sniff import looks_like_text, sniff
 
 _DEMUXERS: Final = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,asf,mpeg,mpegts,wav,w64,mp3,aac,amr,amrnb,amrwb,ogg,flac,caf,aiff"
 )
 _PROTOCOLS: Final = {"url": "http,https,tcp,tls", "path": "file", "head": "file"}
+_START_BYTES: Final = 512
 _MICROSECONDS: Final = 1_000_000
 # Format by the demuxer's name: our name, content type of a film, content type of a recording.
 _TYPES: Final = {
@@ -58,15 +63,44 @@ def film_facts(job: dict[str, Any], head: bytes) -> dict[str, Any]:
     except (av.error.ConnectionRefusedError, av.error.TimeoutError, av.error.ConnectionResetError) as fault:
         raise ProbeFault("unreachable", f"the store did not answer: {fault.strerror}") from fault
     except (av.error.FFmpegError, ValueError, OSError) as fault:
-        raise ProbeFault("undecodable", f"it cannot be read as {kind}: {_reason(fault)}") from fault
+        raise _named(job, head, _reason(fault)) from fault
+
+
+def _named(job: dict[str, Any], head: bytes, reason: str) -> ProbeFault:
+    """Say what the bytes are when the demuxers only say that they are not theirs."""
+    kind = job["kind"]
+    start = head[:_START_BYTES] or _first_bytes(job)
+    found = sniff(start)
+    if found is not None and found.family == "image":
+        return ProbeFault("mismatch", f"it is an image ({found.content_type}), not {kind}")
+    if looks_like_text(start):
+        return ProbeFault("undecodable", f"it is text, no {kind}")
+    return ProbeFault("undecodable", f"it cannot be read as {kind}: {reason}")
+
+
+def _first_bytes(job: dict[str, Any]) -> bytes:
+    """The first bytes of what PyAV could not open; nothing when they cannot be had either."""
+    try:
+        if job["from"] == "path":
+            with Path(job["address"]).open("rb") as file:
+                return file.read(_START_BYTES)
+        address = urllib.parse.urlsplit(job["address"])
+        kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
+        connection = kind(address.netloc, timeout=job["wall_seconds"])
+        with contextlib.closing(connection):
+            headers = {**job["headers"], "Range": f"bytes=0-{_START_BYTES - 1}"}
+            connection.request("GET", f"{address.path}?{address.query}", headers=headers)
+            return connection.getresponse().read(_START_BYTES)
+    except (OSError, http.client.HTTPException):
+        return b""
 
 
 def _check_head(kind: str, head: bytes, size_bytes: int) -> None:
     found = sniff(head)
+    if len(head) < size_bytes and (found is None or found.family != "image"):
+        raise ProbeFault("short", f"a film's index may lie anywhere; {len(head):,} of {size_bytes:,} bytes do not do")
     if found is not None and found.family == "image":
         raise ProbeFault("mismatch", f"it is an image ({found.content_type}), not {kind}")
-    if len(head) < size_bytes:
-        raise ProbeFault("short", f"a film's index may lie anywhere; {len(head):,} of {size_bytes:,} bytes do not do")
 
 
 def _facts(container: Any, kind: str) -> dict[str, Any]:

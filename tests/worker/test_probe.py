@@ -253,6 +253,19 @@ async def test_a_kind_that_the_file_does_not_hold_is_a_mismatch(pool, tmp_path):
         await look(pool, picture("JPEG"), kind="audio")
 
 
+async def test_a_picture_or_a_text_by_path_or_url_is_named_though_the_demuxers_do_not_know_it(pool, store, tmp_path):
+    path = tmp_path / "song.mp3"
+    path.write_bytes(picture("PNG"))
+    with pytest.raises(errors.MediaTypeMismatch, match="image/png"):
+        await probe(PathSource(index=0, kind="audio", size_bytes=1, path=path), pool=pool)
+    path.write_text("la la la\n" * 30)
+    with pytest.raises(errors.MediaUndecodable, match="it is text"):
+        await probe(PathSource(index=0, kind="audio", size_bytes=1, path=path), pool=pool)
+    store.RequestHandlerClass.data = picture("WEBP")
+    with pytest.raises(errors.MediaTypeMismatch, match="image/webp"):
+        await probe(at(store, "/object"), pool=pool)
+
+
 async def test_a_part_of_a_film_is_not_guessed_from(pool):
     data = wav(seconds=2.0)
     with pytest.raises(HeadTooShort):
@@ -356,7 +369,7 @@ async def test_a_redirect_is_not_followed(pool, store):
 
 async def test_a_store_that_is_down_can_be_asked_again(pool, unused_tcp_port):
     url = f"http://127.0.0.1:{unused_tcp_port}/object"
-    with pytest.raises(errors.MediaFetchFailed):
+    with pytest.raises(errors.StoreUnavailable):
         await probe(UrlSource(index=0, kind="video", size_bytes=1, url=url), pool=pool)
 
 
