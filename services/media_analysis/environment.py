@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 from pydantic import ValidationError
@@ -10,9 +12,29 @@ from pydantic import ValidationError
 from analysis_worker.settings import KafkaSettings, S3Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from pydantic_settings import BaseSettings
 
 GroupT = TypeVar("GroupT", bound="BaseSettings")
+
+
+_OURS: Final = ("KAFKA_", "S3_", "MODEL_", "WORKER_", "OTEL_", "DASHSCOPE_")
+
+
+@contextmanager
+def adopted(environment: Mapping[str, str]) -> Iterator[None]:
+    """Let this process and its children see these settings and none of the shell's own; the shell's come back."""
+    before = {name: text for name, text in os.environ.items() if name.startswith(_OURS)}
+    for name in before:
+        del os.environ[name]
+    os.environ.update(environment)
+    try:
+        yield
+    finally:
+        for name in [name for name in os.environ if name.startswith(_OURS)]:
+            del os.environ[name]
+        os.environ.update(before)
 
 
 def kafka_settings() -> KafkaSettings:

@@ -1,0 +1,270 @@
+"""Pure: what the demo sends, in order, and how each of it has to end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from media_analysis.demo.cases import Case, Expected
+from media_contracts import (
+    AnalysisRequested,
+    KafkaRecord,
+    Limits,
+    MediaItem,
+    ModelChoice,
+    Money,
+    topics,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BUCKET: Final = "media"
+SOURCE: Final = "/media-analysis/demo"
+OTHER_MODEL: Final = "qwen3-omni-flash"
+UPLOADS: Final[Mapping[str, str]] = {
+    "demo/astronaut.png": "astronaut.png",
+    "demo/chelsea.png": "chelsea.png",
+    "demo/coffee.png": "coffee.png",
+    "demo/rocket.jpg": "rocket.jpg",
+    "demo/text.png": "text.png",
+    "demo/sense_and_sensibility.wav": "sense_and_sensibility.wav",
+    "demo/bigbuckbunny.mp4": "bigbuckbunny.mp4",
+    "demo/photo.jpg": "README.md",  # a text file that calls itself a photograph
+    "acme/chelsea.png": "chelsea.png",
+}
+"""Key in the bucket → sample."""
+
+SCENARIO: Final[Mapping[str, Any]] = {
+    "default": {"first_token_seconds": 0.35, "chunk_seconds": 0.02},
+    "rules": [
+        {"match": {"model": OTHER_MODEL, "nth": 1}, "do": {"fault": "throttle_requests", "retry_after_seconds": 1}}
+    ],
+}
+"""How the simulator behaves: the pace of an answer, and one refusal (429) of the other model's first call."""
+
+_CAT_SCHEMA: Final = {
+    "type": "object",
+    "properties": {
+        "animal": {"type": "string"},
+        "eyes_visible": {"type": "integer", "minimum": 0, "maximum": 2},
+        "fur_colours": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 4},
+        "calm": {"type": "boolean"},
+    },
+    "required": ["animal", "eyes_visible", "fur_colours", "calm"],
+    "additionalProperties": False,
+}
+
+
+ANSWERED: Final = Expected(outcomes=("succeeded",), words="an answer that fits the schema")
+AGAIN: Final = Expected(outcomes=("succeeded",), words="the same completion again, without a call to the model")
+# Part of the line is not built in this release; what it cannot do it has to name.
+ANSWERED_OR_NAMED: Final = Expected(
+    outcomes=("succeeded", "rejected"),
+    codes=("media_kind_unsupported", "feature_unsupported"),
+    words="an answer, or media_kind_unsupported where this release takes no such media",
+)
+
+
+def _refused(code: str, *more: str) -> Expected:
+    return Expected(outcomes=("rejected",), codes=(code, *more), words=f"rejected as {code}, without a call")
+
+
+def build_cases(run: str) -> tuple[Case, ...]:
+    """Return the story; `run` makes its request ids new, because an answered id is never asked twice."""
+    drafts = (*_answered(run), *_refusals(run), *_repeats(run))
+    return tuple(
+        Case(number=number, title=title, expected=expected, **fields)
+        for number, (title, expected, fields) in enumerate(drafts, start=1)
+    )
+
+
+def _image(*names: str, folder: str = "demo", bucket: str = BUCKET) -> tuple[MediaItem, ...]:
+    return tuple(MediaItem(kind="image", bucket=bucket, key=f"{folder}/{name}") for name in names)
+
+
+_OWN: Final = ("expired", "repeats", "after_answer")
+Draft: TypeAlias = tuple[str, Expected, dict[str, Any]]
+
+
+def _draft(title: str, expected: Expected, *, samples: tuple[str, ...] = (), **fields: Any) -> Draft:
+    """`fields` are those of the request, but for the case's own."""
+    own: dict[str, Any] = {name: fields.pop(name) for name in _OWN if name in fields}
+    return title, expected, {**own, "request": AnalysisRequested(**fields), "samples": samples}
+
+
+def _first(run: str) -> dict[str, Any]:
+    return {
+        "request_id": f"{run}-describe",
+        "media": _image("coffee.png"),
+        "profile": "describe",
+        "samples": ("coffee.png",),
+    }
+
+
+def _answered(run: str) -> tuple[Draft, ...]:
+    """What a model can answer; the first one's number is 1, which the repeats name."""
+    return (
+        _draft("Describe a photograph", ANSWERED, **_first(run)),
+        _draft("The same request at once again", AGAIN, repeats=1, **_first(run)),
+        _draft(
+            "Read the visible text",
+            ANSWERED,
+            request_id=f"{run}-text",
+            media=_image("text.png"),
+            profile="visible_text",
+            samples=("text.png",),
+        ),
+        _draft(
+            "Moderate a photograph",
+            ANSWERED,
+            request_id=f"{run}-moderate",
+            media=_image("astronaut.png"),
+            profile="moderation",
+            samples=("astronaut.png",),
+        ),
+        _draft(
+            "A question in free words",
+            ANSWERED,
+            request_id=f"{run}-question",
+            media=_image("rocket.jpg"),
+            profile="answer",
+            instruction="How many towers stand around the rocket, and what time of day is it?",
+            samples=("rocket.jpg",),
+        ),
+        _draft(
+            "An output schema of its own",
+            ANSWERED,
+            request_id=f"{run}-schema",
+            media=_image("chelsea.png"),
+            instruction="Describe the animal.",
+            output_schema=_CAT_SCHEMA,
+            samples=("chelsea.png",),
+        ),
+        _draft(
+            "An answer in Chinese",
+            ANSWERED,
+            request_id=f"{run}-language",
+            media=_image("coffee.png"),
+            profile="describe",
+            language="zh-Hans",
+            model=ModelChoice(detail="quick"),
+            samples=("coffee.png",),
+        ),
+        _draft(
+            "Another tenant, with labels",
+            ANSWERED,
+            request_id=f"{run}-tenant",
+            tenant="acme",
+            media=_image("chelsea.png", folder="acme"),
+            profile="describe",
+            labels={"order": "2026-117", "team": "pets"},
+            samples=("chelsea.png",),
+        ),
+        _draft(
+            "Three pictures in one request",
+            ANSWERED,
+            request_id=f"{run}-several",
+            media=_image("astronaut.png", "rocket.jpg", "coffee.png"),
+            profile="answer",
+            instruction="What do these pictures have in common?",
+            samples=("astronaut.png", "rocket.jpg", "coffee.png"),
+        ),
+        _draft(
+            "Words alone, no media",
+            ANSWERED,
+            request_id=f"{run}-words",
+            profile="answer",
+            instruction="Name three uses of a structured answer.",
+        ),
+        _draft(
+            "Another model, busy at first (429)",
+            ANSWERED,
+            request_id=f"{run}-busy",
+            media=_image("rocket.jpg"),
+            profile="describe",
+            model=ModelChoice(name=OTHER_MODEL),
+            samples=("rocket.jpg",),
+        ),
+        _draft(
+            "A spoken recording",
+            ANSWERED_OR_NAMED,
+            request_id=f"{run}-speech",
+            profile="describe",
+            samples=("sense_and_sensibility.wav",),
+            media=(MediaItem(kind="audio", bucket=BUCKET, key="demo/sense_and_sensibility.wav"),),
+        ),
+        _draft(
+            "A clip with sound, as a product film",
+            ANSWERED_OR_NAMED,
+            request_id=f"{run}-clip",
+            profile="product_video",
+            samples=("bigbuckbunny.mp4",),
+            media=(MediaItem(kind="video", bucket=BUCKET, key="demo/bigbuckbunny.mp4"),),
+        ),
+    )
+
+
+def _refusals(run: str) -> tuple[Draft, ...]:
+    """What must end without an answer, each for its own reason."""
+    truncated = Expected(
+        outcomes=("failed",), codes=("answer_truncated",), words="failed as answer_truncated: a prefix is no answer"
+    )
+    dead = Expected(outcomes=("dead letter",), codes=("not_json",), words="a dead letter, not_json")
+    raw = {"raw": b"analyse the coffee please"}
+    return (
+        _draft(
+            "No room for the answer (16 tokens)",
+            truncated,
+            request_id=f"{run}-short",
+            media=_image("coffee.png"),
+            profile="describe",
+            model=ModelChoice(max_output_tokens=16),
+            samples=("coffee.png",),
+        ),
+        _draft(
+            "Expired before it was read",
+            _refused("deadline_exceeded"),
+            request_id=f"{run}-expired",
+            media=_image("coffee.png"),
+            expired=True,
+            samples=("coffee.png",),
+        ),
+        _draft(
+            "A budget that is too small",
+            _refused("budget_exceeded"),
+            request_id=f"{run}-budget",
+            media=_image("coffee.png"),
+            limits=Limits(max_cost=Money(amount="0.000001", currency="CNY")),
+            samples=("coffee.png",),
+        ),
+        _draft(
+            "A bucket that is not allowed",
+            _refused("media_forbidden"),
+            request_id=f"{run}-forbidden",
+            media=_image("plans.png", bucket="secret"),
+        ),
+        _draft(
+            "An object that is not there",
+            _refused("media_missing"),
+            request_id=f"{run}-missing",
+            media=_image("nothing.png"),
+        ),
+        _draft(
+            "A text file called photo.jpg",
+            _refused("media_undecodable", "media_type_mismatch"),
+            request_id=f"{run}-disguised",
+            media=_image("photo.jpg"),
+        ),
+        ("Not a request at all", dead, raw),
+    )
+
+
+def _repeats(run: str) -> tuple[Draft, ...]:
+    return (_draft("The first request once more, answered", AGAIN, repeats=1, after_answer=True, **_first(run)),)
+
+
+def raw_record(value: bytes) -> KafkaRecord:
+    """Return a record that claims to be a request and is none."""
+    headers = (("ce_specversion", b"1.0"), ("ce_type", topics.REQUESTED.encode()), ("ce_id", b"no-request"))
+    more = (("ce_source", SOURCE.encode()), ("content-type", b"application/json"))
+    return KafkaRecord(topic=topics.REQUESTED, key=b"no-request", value=value, headers=(*headers, *more))
