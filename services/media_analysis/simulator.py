@@ -40,11 +40,13 @@ def command(
 
 def _serve(host: str, port: int, scenario: Path | None, port_file: Path | None, api_key: tuple[str, ...]) -> None:
     from model_simulator.app import build_app  # noqa: PLC0415  --help must stay quick
+    from model_simulator.rule_table import load_rules  # noqa: PLC0415
     from model_simulator.scenario import ScenarioError, load_scenario  # noqa: PLC0415
     from model_simulator.serve import base_url, listen_on, serve, write_port  # noqa: PLC0415
 
+    rules = load_rules()
     try:
-        script = load_scenario(scenario) if scenario else None
+        script = load_scenario(scenario, rules) if scenario else None
     except (ScenarioError, OSError) as error:
         raise click.ClickException(f"--scenario {scenario}: {error}") from None
     try:
@@ -58,4 +60,4 @@ def _serve(host: str, port: int, scenario: Path | None, port_file: Path | None, 
             write_port(server, port_file)
         click.echo(f"simulator: {base_url(server)}")
 
-    serve(build_app(scenario=script, api_keys=api_key), server, ready=ready)
+    serve(build_app(scenario=script, api_keys=api_key, rules=rules), server, ready=ready)

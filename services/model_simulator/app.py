@@ -23,7 +23,6 @@ from model_simulator.scenario import Director, Scenario
 from model_simulator.upload import BodyBudget
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import AsyncIterator, Callable, Iterable
 
 BASE_PATH = "/compatible-mode/v1"
@@ -46,19 +45,18 @@ def build_app(
     client = httpx.AsyncClient(
         timeout=timeout, follow_redirects=table.limit("fetch_follows_redirects"), trust_env=False
     )
-    held: set[asyncio.Event] = set()
     desk = Desk(
         rules=table,
         director=Director(scenario or Scenario()),
         log=CallLog(),
         examiner=Examiner(client=client, rules=table),
         budget=BodyBudget(_BODY_BUDGET_BYTES),
-        held=held,
+        held=set(),
         keys=frozenset(api_keys),
         now=now,
         new_id=new_id,
     )
-    control = Control(director=desk.director, log=desk.log, held=held)
+    control = Control(desk)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

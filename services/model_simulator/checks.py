@@ -61,7 +61,8 @@ def _check_ranges(request: ChatRequest, rules: RuleTable) -> None:
     if not _whole(fields.get("max_tokens"), 1, limit):
         raise refuse(rules, "max_tokens_range", limit=limit)
     # `max_completion_tokens` beyond the limit is capped without a word (mnfst/modelparams.dev PR #365).
-    if not _whole(fields.get("max_completion_tokens"), 1, None):
+    ceiling = None if rules.limit("completion_cap_is_silent") else limit
+    if not _whole(fields.get("max_completion_tokens"), 1, ceiling):
         raise refuse(rules, "max_tokens_range", limit=limit)
     if not _whole(fields.get("seed"), 0, rules.limit("seed_max")):
         raise refuse(rules, "seed_range")

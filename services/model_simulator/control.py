@@ -9,15 +9,12 @@ from starlette.responses import Response
 
 from model_simulator.chat import Desk, check_key
 from model_simulator.refusal import Refused
-from model_simulator.scenario import Director, ScenarioError, read_scenario
+from model_simulator.scenario import ScenarioError, read_scenario
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Awaitable, Callable
 
     from starlette.requests import Request
-
-    from model_simulator.calls import CallLog
 
 _MODELS_CREATED = 1742169600  # a fixed day, so that two answers are equal
 
@@ -25,30 +22,28 @@ _MODELS_CREATED = 1742169600  # a fixed day, so that two answers are equal
 class Control:
     """The endpoints under `/simulator`."""
 
-    def __init__(self, *, director: Director, log: CallLog, held: set[asyncio.Event]) -> None:
-        self._director = director
-        self._log = log
-        self._held = held
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
 
     async def scenario(self, request: Request) -> Response:
         """GET shows the script; PUT replaces it and starts its counts anew, 400 with every fault of a bad one."""
         if request.method == "PUT":
             try:
-                self._director.load(read_scenario(orjson.loads(await request.body())))
+                self._desk.director.load(read_scenario(orjson.loads(await request.body()), self._desk.rules))
             except (ScenarioError, orjson.JSONDecodeError) as error:
                 return _json({"error": str(error)}, status=400)
-        return _json(self._director.scenario.model_dump(mode="json", exclude_none=True))
+        return _json(self._desk.director.scenario.model_dump(mode="json", exclude_none=True))
 
     async def calls(self, request: Request) -> Response:
         """GET lists the calls, oldest first; DELETE forgets those that have ended."""
         if request.method == "DELETE":
-            return _json({"deleted": self._log.clear()})
-        return _json(self._log.as_json())
+            return _json({"deleted": self._desk.log.clear()})
+        return _json(self._desk.log.as_json())
 
     async def release(self, _request: Request) -> Response:
         """Let the calls go on that are held or stalled now."""
-        waiting = sum(call["status"] == "held" for call in self._log.as_json())
-        for event in list(self._held):
+        waiting = sum(call["status"] == "held" for call in self._desk.log.as_json())
+        for event in list(self._desk.held):
             event.set()
         return _json({"released": waiting})
 

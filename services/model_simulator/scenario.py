@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from model_simulator.rule_table import RuleTable
+
 # Answered with an error before the request is looked at any further.
 Gate = Literal[
     "throttle_requests",
@@ -131,21 +133,25 @@ class ScenarioError(ValueError):
     """The script is not valid; the message names every fault with its place."""
 
 
-def read_scenario(document: Any) -> Scenario:
+def read_scenario(document: Any, rules: RuleTable) -> Scenario:
     """Validate a parsed script; raises `ScenarioError` with every fault."""
     try:
-        return Scenario.model_validate(document)
+        scenario = Scenario.model_validate(document)
     except ValidationError as error:
         faults = "; ".join(
             f"{'.'.join(map(str, fault['loc'])) or 'scenario'}: {fault['msg']}" for fault in error.errors()
         )
         raise ScenarioError(f"not a scenario: {faults}") from None
+    unknown = [rule.do.row for rule in scenario.rules if rule.do.row and f"refusal/{rule.do.row}" not in rules.rows]
+    if unknown:
+        raise ScenarioError(f"no such refusals: {', '.join(unknown)}; `simulator --rules` lists them")
+    return scenario
 
 
-def load_scenario(path: Path) -> Scenario:
+def load_scenario(path: Path, rules: RuleTable) -> Scenario:
     """Read a script from a JSON file; raises `ScenarioError`, or OSError for a file that cannot be read."""
     try:
-        return read_scenario(orjson.loads(path.read_bytes()))
+        return read_scenario(orjson.loads(path.read_bytes()), rules)
     except orjson.JSONDecodeError as error:
         raise ScenarioError(f"not JSON: {error}") from None
 

@@ -55,6 +55,8 @@ class Material:
 
 def fill_schema(schema: Any, material: Material) -> Any:
     """A value that fits; several draws are tried, and the last is given where none fits."""
+    if not _is_schema(schema):
+        return {"answer": f"Simulated answer: {material.sentences[0]}"}
     validator = _validator(schema)
     value: Any = None
     for attempt in range(_MAX_TRIES):
@@ -65,9 +67,16 @@ def fill_schema(schema: Any, material: Material) -> Any:
     return value
 
 
+def _is_schema(schema: Any) -> bool:
+    try:
+        return jsonschema_rs.meta.is_valid(schema)
+    except (jsonschema_rs.ReferencingError, ValueError, TypeError):  # a dialect that nobody knows
+        return False
+
+
 def _validator(schema: Any) -> Any:
     try:
-        return jsonschema_rs.validator_for(schema, retriever=_refuse_remote)
+        return jsonschema_rs.validator_for(schema, retriever=_refuse_remote, validate_formats=True)
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
         return None
 
@@ -109,6 +118,8 @@ class _Filler:
         for _ in range(_MAX_DEPTH):
             if isinstance(target := schema.get("$ref"), str):
                 schema = merged(without(schema, "$ref"), self._lookup(target))
+            elif isinstance(condition := schema.get("if"), dict):
+                schema = self._conditioned(without(schema, "if"), condition, path)
             elif schema.get("allOf"):
                 parts = schema["allOf"]
                 schema = without(schema, "allOf")
@@ -120,6 +131,13 @@ class _Filler:
             else:
                 break
         return schema
+
+    def _conditioned(self, schema: dict[str, Any], condition: dict[str, Any], path: str) -> dict[str, Any]:
+        """What `if` and `then` ask for together, or sometimes what `else` does."""
+        rest = without(without(schema, "then"), "else")
+        if "else" in schema and self.material.draw(path + "?", 2):
+            return merged(rest, schema["else"])
+        return merged(merged(rest, condition), schema.get("then", {}))
 
     def _option(self, options: Sequence[Any], path: str, depth: int) -> Any:
         """An alternative: plain ones when deep, else any that is not null."""
