@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 SAMPLES: Final = Path(media_analysis.__file__).parent / "samples"
 _LATE_SECONDS: Final = 3600
+# Tansu lets a first member join after about half the session time-out: 23 s with the worker's default of 45 s.
+_BRISK: Final = {"KAFKA_SESSION_TIMEOUT_MS": "6000"}
 _SINK_SECONDS: Final = 2.0
 _LOOK_SECONDS: Final = 0.02
 
@@ -87,7 +89,7 @@ async def play(directory: Path, provider: Provider, watcher: Watcher) -> Played:
     async with start_stack(
         directory, simulator=provider.simulated, scenario=scenario if provider.simulated else None
     ) as stack:
-        given = {**stack.environment, **provider.environment}
+        given = {**stack.environment, **_BRISK, **provider.environment}
         with PortLease() as lease, environment.adopted({name: text for name, text in given.items() if text}):
             worker = WorkerProcess(directory=directory, http_port=lease.take())
             try:

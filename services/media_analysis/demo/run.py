@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 BROKEN, NO_KEY = 1, 2
 _SIMULATED: Final = "It measures the bytes that it is sent (size, colours, brightness) and writes text that fits the schema: nothing here was understood."
+_PLAIN_WIDTH: Final = 160  # a pipe has no width of its own; rich would assume 80 and cut figures off
 _LIVE_BASE_URL: Final = "https://dashscope.aliyuncs.com/compatible-mode/v1"
 _LIVE_MODEL: Final = "qwen3.5-omni-plus"
 
@@ -94,7 +96,7 @@ def _live() -> Provider:
 
 
 def _run(folder: Path, provider: Provider, report_file: Path) -> int:
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=_PLAIN_WIDTH)
     with _screen(console) as watcher:
         played = asyncio.run(play(folder, provider, watcher))
     page = render_report(
@@ -132,7 +134,7 @@ def _conclude(console: Console, played: Played, provider: Provider, path: Path) 
         notes=(),
     ).entries
     repeats = sum(row.case.repeats is not None for row in played.rows)
-    console.print(board_table(played.rows, title="Requests"))
+    console.print(board_table(played.rows, title="Requests", width=console.width))
     console.print()
     console.print(totals_table(add_up(entries), repeats=repeats, calls_counted=played.calls_counted))
     console.print()
@@ -192,7 +194,9 @@ class _Table(Watcher):
             return
         ended = sum(row.ended for row in self._board.rows)
         title = f"{ended} of {len(self._board.rows)} ended" + (f", {self._words}" if self._words else "")
-        self._live.update(board_table(self._board.rows, title=title, lines=self._console.height))
+        self._live.update(
+            board_table(self._board.rows, title=title, width=self._console.width, lines=self._console.height)
+        )
 
 
 @contextlib.contextmanager

@@ -21,10 +21,29 @@ _STYLES: Final = {"succeeded": "green", "rejected": "yellow", "failed": "red", "
 _MARKS: Final = {"succeeded": "✓", "rejected": "⊘", "failed": "✕", "dead letter": "✉", "no end": "?"}
 _STAGES: Final = ("receive", "recall", "plan", "fetch", "ask", "validate", "record", "publish")
 _FRAME_LINES: Final = 6
+_PADDING: Final = 2
+_WIDTHS: Final = {
+    "#": 2,
+    "request": 37,
+    "tenant": 7,
+    "stage": 28,
+    "model": 17,
+    "in": 5,
+    "out": 4,
+    "cost": 12,
+    "first token": 11,
+    "total": 7,
+}
+_RIGHT: Final = frozenset({"#", "in", "out", "cost", "first token", "total"})
+_FAINT: Final = frozenset({"#", "tenant", "model"})
+_LEAST_FIRST: Final = ("tenant", "model", "total", "out", "in")
 
 
-def board_table(rows: Sequence[Row], *, title: str, lines: int | None = None) -> Table:
-    """Return the table; with fewer `lines` than rows, those that have ended longest ago are left out first."""
+def board_table(rows: Sequence[Row], *, title: str, width: int, lines: int | None = None) -> Table:
+    """Return the table for a place that is `width` characters wide and, for a live one, `lines` high.
+
+    Where it is narrow the columns that matter least are left out, and where it is low those rows that ended longest ago.
+    """
     shown = _fit(rows, lines)
     table = Table(
         title=title,
@@ -35,19 +54,32 @@ def board_table(rows: Sequence[Row], *, title: str, lines: int | None = None) ->
         pad_edge=False,
         padding=(0, 2, 0, 0),
     )
-    table.add_column("", justify="right", style="dim")
-    table.add_column("request", no_wrap=True, overflow="ellipsis", min_width=18)
-    table.add_column("tenant", style="dim", no_wrap=True)
-    table.add_column("stage", no_wrap=True)
-    table.add_column("model", style="dim", no_wrap=True, overflow="ellipsis")
-    for name in ("in", "out", "cost", "first token", "total"):
-        table.add_column(name, justify="right", no_wrap=True)
+    names = _columns(width)
+    for name in names:
+        right = name in _RIGHT
+        table.add_column(
+            name.strip("#"),
+            justify="right" if right else "left",
+            style="dim" if name in _FAINT else None,
+            no_wrap=True,
+            overflow="ellipsis",
+            min_width=_WIDTHS[name] if right or name == "stage" else None,
+        )
     for row in shown:
-        table.add_row(*_cells(row))
+        cells = _cells(row)
+        table.add_row(*(cells[name] for name in names))
     hidden = len(rows) - len(shown)
     if hidden:
         table.caption = f"… and {hidden} more that have ended"
     return table
+
+
+def _columns(width: int) -> list[str]:
+    names = list(_WIDTHS)
+    for name in _LEAST_FIRST:
+        if sum(_WIDTHS[kept] + _PADDING for kept in names) > width:
+            names.remove(name)
+    return names
 
 
 def _fit(rows: Sequence[Row], lines: int | None) -> list[Row]:
@@ -58,21 +90,23 @@ def _fit(rows: Sequence[Row], lines: int | None) -> list[Row]:
     return [row for row in rows if row in latest]
 
 
-def _cells(row: Row) -> tuple[RenderableType, ...]:
+def _cells(row: Row) -> dict[str, RenderableType]:
     done = row.completion
     asked = done is not None and done.usage.calls > 0
-    return (
-        str(row.case.number),
-        row.case.title,
-        row.case.request.tenant if row.case.request else figures.UNKNOWN,
-        _stage(row),
-        (done.model or "") if done and asked else "",
-        figures.count(done.usage.input_tokens) if done and asked else "",
-        figures.count(done.usage.output_tokens) if done and asked else "",
-        f"{figures.amount(done.cost.decimal)} {done.cost.currency}" if done and asked and done.cost else "",
-        figures.seconds(done.timings.first_token_seconds) if done and asked else "",
-        figures.seconds(done.timings.total_seconds) if done else "",
-    )
+    cost = f"{figures.amount(done.cost.decimal)} {done.cost.currency}" if done and asked and done.cost else ""
+    return {
+        "#": str(row.case.number),
+        "request": row.case.title,
+        "tenant": row.case.request.tenant if row.case.request else figures.UNKNOWN,
+        "stage": _stage(row),
+        "model": (done.model or "") if done and asked else "",
+        "in": figures.count(done.usage.input_tokens) if done and asked else "",
+        "out": figures.count(done.usage.output_tokens) if done and asked else "",
+        # The one that is repeated bears the cost, so that the column adds up.
+        "cost": f"paid with {row.case.repeats}" if cost and row.case.repeats else cost,
+        "first token": figures.seconds(done.timings.first_token_seconds) if done and asked else "",
+        "total": figures.seconds(done.timings.total_seconds) if done else "",
+    }
 
 
 def _stage(row: Row) -> Text:

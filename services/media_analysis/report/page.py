@@ -124,9 +124,17 @@ def _line(entry: Entry) -> Markup:
         tag("td", None, done.profile.name if done and done.profile else figures.UNKNOWN),
         tag("td", None, done.tenant if done else figures.UNKNOWN),
         tag("td", None, pill(entry), tag("small", None, tag("code", None, code)) if code else None),
-        tag("td", None, done.model if done and asked else figures.UNKNOWN),
+        tag("td", {"class": "name"}, done.model if done and asked else figures.UNKNOWN),
         *(tag("td", {"class": "num"}, shown) for shown in figures_shown),
     )
+
+
+def _paid(entry: Entry) -> str:
+    """Only the entry that is repeated shows the cost, so that the column adds up."""
+    if entry.duplicate_of is not None:
+        return f"paid with {entry.duplicate_of}"
+    cost = entry.completion.cost if entry.completion else None
+    return f"{figures.amount(cost.decimal)} {cost.currency}" if cost else figures.UNKNOWN
 
 
 def _cost(totals: Totals) -> Markup:
