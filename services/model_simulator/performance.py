@@ -60,7 +60,9 @@ def plan_performance(
     pieces += [Piece(kind="text", content=part) for part in split(kept, size)]
     if request.speech:
         seconds = max(len(kept) / rules.limit("speech_characters_per_second"), _PIECE_SECONDS)
-        pieces += [Piece(kind="speech", content=_tone())] * math.ceil(seconds / _PIECE_SECONDS)
+        pieces += [Piece(kind="speech", content=_tone(rules.limit("speech_sample_rate")))] * math.ceil(
+            seconds / _PIECE_SECONDS
+        )
     return Performance(pieces=tuple(pieces), finish_reason="length" if short else "stop")
 
 
@@ -115,8 +117,7 @@ def _output_limit(request: ChatRequest, reasoning_tokens: int) -> int:
 
 
 @cache
-def _tone() -> str:
-    """Half a second of a 440 Hz tone: 16-bit mono PCM at 24 kHz without a header, in base64 (S1)."""
-    rate = 24_000  # limit/speech_sample_rate
+def _tone(rate: int) -> str:
+    """Half a second of a 440 Hz tone: 16-bit mono PCM at `rate` hertz without a header, in base64 (S1)."""
     values = (round(8000 * math.sin(2 * math.pi * 440 * index / rate)) for index in range(int(rate * _PIECE_SECONDS)))
     return b64encode(b"".join(value.to_bytes(2, "little", signed=True) for value in values)).decode()
