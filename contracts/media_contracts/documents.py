@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 ModelT = TypeVar("ModelT", bound=Value)
-MAX_DEPTH: Final = 100
-"""Arrays and objects inside each other; every reader's stack holds that, pydantic's parser stops at about 200."""
+MAX_DEPTH: Final = 160
+"""Arrays and objects inside each other; pydantic's parser stops at about 200, the answers in completions at 128."""
 
 _SHOWN_CHARACTERS: Final = 80
 

@@ -178,7 +178,7 @@ def test_another_type_of_event_is_told_from_a_broken_one(record):
         (b'{"request_id":"a","instruction":"x","z":' + b"1" * 5000 + b"}", "not_json"),
         (b"\xef\xbb\xbf" + VALUE, "not_json"),
         (b"[" * 5_000_000, "not_json"),
-        (b"[" * 101 + b"]" * 101, "not_json"),
+        (b"[" * 161 + b"]" * 161, "not_json"),
         (b"[]", "invalid_request"),
         (b'"order-1842"', "invalid_request"),
         (b'{"request_id":"a"}', "invalid_request"),

@@ -14,7 +14,7 @@ from tests.contracts.strategies import counts, names, request_ids, tenants
 
 from media_contracts import Identity
 
-VECTORS = json.loads((Path(__file__).parents[1] / "formats" / "identity.v1.json").read_text(encoding="utf-8"))
+VECTORS = json.loads((Path(__file__).parents[1] / "formats" / "0.1.0" / "identity.json").read_text(encoding="utf-8"))
 identities = st.builds(Identity, tenant=tenants, source=names, request_id=request_ids, rerun=counts)
 
 
