@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from media_contracts.trace_context import read_trace_context
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -111,11 +113,13 @@ class Board:
     def completed(
         self, completion_id: str, completion: AnalysisCompleted, record: KafkaRecord, *, at: int
     ) -> tuple[Row, ...]:
-        """A completion was heard: it ends the first row that waits for one of that id."""
-        waiting = (row for row in self.rows if row.completion_id == completion_id and not row.ended)
-        row = next(waiting, None)
-        if row is None:
+        """A completion was heard: it ends the row whose trace it was published in, or the first that waits for it."""
+        waiting = [row for row in self.rows if row.completion_id == completion_id and not row.ended]
+        if not waiting:
             return ()
+        traceparent, _ = read_trace_context(record.headers)
+        trace_id = traceparent.split("-")[1] if traceparent else None
+        row = next((row for row in waiting if row.trace_id == trace_id), waiting[0])
         return self._set(replace(row, stage="done", completion=completion, record=record, ended_nanoseconds=at))
 
     def dead(self, origin: str, *, reason: str, message: str, at: int) -> tuple[Row, ...]:

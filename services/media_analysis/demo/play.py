@@ -42,6 +42,7 @@ _LATE_SECONDS: Final = 3600
 # Tansu lets a first member join after about half the session time-out: 23 s with the worker's default of 45 s.
 _BRISK: Final = {"KAFKA_SESSION_TIMEOUT_MS": "6000"}
 _SINK_SECONDS: Final = 2.0
+_CLAIMED: Final = frozenset({"plan", "fetch", "ask", "validate", "record", "publish"})
 _LOOK_SECONDS: Final = 0.02
 
 
@@ -167,8 +168,8 @@ async def _follow(worker: WorkerProcess, board: Board, watcher: Watcher) -> None
 
 async def _send_all(board: Board, send: Send, watcher: Watcher) -> None:
     for row in board.rows:
-        if row.case.after_answer:
-            await _until(_has_ended(board, row.case.repeats))
+        if row.case.repeats is not None:
+            await _until(_has_come_to(board, row.case.repeats, ended=row.case.after_answer))
         await _send(row.case, board, send)
         watcher.tick(board)
 
@@ -197,8 +198,9 @@ async def _send(case: Case, board: Board, send: Send) -> None:
     board.received(case.number, origin=f"{receipt.topic}[{receipt.partition}]@{receipt.offset}")
 
 
-def _has_ended(board: Board, number: int | None) -> Callable[[], bool]:
-    return lambda: number is None or board.row(number).ended
+def _has_come_to(board: Board, number: int, *, ended: bool) -> Callable[[], bool]:
+    """Whether the row has ended, or else at least that the worker has claimed it."""
+    return lambda: board.row(number).ended or (not ended and board.row(number).stage in _CLAIMED)
 
 
 async def _until(holds: Callable[[], bool]) -> None:

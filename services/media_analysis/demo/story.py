@@ -105,7 +105,7 @@ def _answered(run: str) -> tuple[Draft, ...]:
     """What a model can answer; the first one's number is 1, which the repeats name."""
     return (
         _draft("Describe a photograph", ANSWERED, **_first(run)),
-        _draft("The same request at once again", AGAIN, repeats=1, **_first(run)),
+        _draft("The same request again, while asked", AGAIN, repeats=1, **_first(run)),
         _draft(
             "Read the visible text",
             ANSWERED,
@@ -141,7 +141,7 @@ def _answered(run: str) -> tuple[Draft, ...]:
             samples=("chelsea.png",),
         ),
         _draft(
-            "An answer in Chinese",
+            "The answer asked for in Chinese",
             ANSWERED,
             request_id=f"{run}-language",
             media=_image("coffee.png"),
@@ -260,7 +260,7 @@ def _refusals(run: str) -> tuple[Draft, ...]:
 
 
 def _repeats(run: str) -> tuple[Draft, ...]:
-    return (_draft("The first request once more, answered", AGAIN, repeats=1, after_answer=True, **_first(run)),)
+    return (_draft("The same request again, answered", AGAIN, repeats=1, after_answer=True, **_first(run)),)
 
 
 def raw_record(value: bytes) -> KafkaRecord:

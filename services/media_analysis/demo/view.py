@@ -144,8 +144,10 @@ def totals_table(totals: Totals, *, repeats: int, calls_counted: int | None) -> 
             f"{name.replace('_', ' ')} {figures.amount(part)}" for name, part in totals.parts[currency].items() if part
         )
         table.add_row("cost", f"{figures.amount(cost)} {currency} ({parts})")
-    counted = "the model's side was not asked" if calls_counted is None else f"the simulator answered {calls_counted}"
-    table.add_row("calls", f"{totals.usage.calls} in the completions; {counted}; {repeats} repeats were not paid again")
+    counted = "" if calls_counted is None else f", as the simulator counted {calls_counted}"
+    refused = totals.usage.calls - totals.calls_answered
+    declined = f"; {refused} more refused, free" if refused else ""
+    table.add_row("calls", f"{totals.calls_answered} paid{counted}{declined}; {repeats} repeats not paid again")
     return table
 
 

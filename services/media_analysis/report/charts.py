@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from media_analysis.report import figures
 from media_analysis.report.markup import Markup, join, tag
 from media_analysis.report.spans import tree_rows
+from media_analysis.report.values import Moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -119,7 +120,7 @@ def _row(depth: int, span: Span, start: int, length: int) -> Markup:
     width = max(span.end_nanoseconds - span.start_nanoseconds, 0) * 100 / length
     moments = [
         tag("i", {"style": f"left:{(moment.at_nanoseconds - start) * 100 / length:.3f}%", "title": moment.name})
-        for moment in span.moments
+        for moment in (*span.moments, *_first_chunk(span))
         if span.start_nanoseconds <= moment.at_nanoseconds <= span.end_nanoseconds
     ]
     bar = tag("b", {"class": _kind(span), "style": f"left:{left:.3f}%;width:{width:.3f}%"})
@@ -131,6 +132,14 @@ def _row(depth: int, span: Span, start: int, length: int) -> Markup:
         tag("span", {"class": "track"}, bar, *moments),
         tag("span", {"class": "num"}, duration),
     )
+
+
+def _first_chunk(span: Span) -> tuple[Moment, ...]:
+    """The moment that the GenAI convention tells as a duration, `gen_ai.response.time_to_first_chunk` in seconds."""
+    waited_seconds = span.attributes.get("gen_ai.response.time_to_first_chunk")
+    if not isinstance(waited_seconds, int | float):
+        return ()
+    return (Moment(name="first token", at_nanoseconds=span.start_nanoseconds + int(waited_seconds * 1e9)),)
 
 
 def _kind(span: Span) -> str:

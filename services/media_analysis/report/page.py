@@ -63,11 +63,9 @@ def _tiles(report: Report, totals: Totals) -> Markup:
     outcomes = " · ".join(f"{number} {name}" for name, number in totals.outcomes.items())
     cost = " + ".join(f"{figures.amount(part)} {currency}" for currency, part in totals.cost.items()) or figures.UNKNOWN
     repeats = sum(entry.duplicate_of is not None for entry in report.entries)
-    counted = (
-        "the model's side was not asked"
-        if report.calls_counted is None
-        else f"the model's side counted {report.calls_counted}"
-    )
+    refused = totals.usage.calls - totals.calls_answered
+    counted = "" if report.calls_counted is None else f"the model's side counted {report.calls_counted}; "
+    declined = f"{refused} more refused, free; " if refused else ""
     modalities = " · ".join(f"{name} {figures.count(number)}" for name, number in totals.tokens_by_modality if number)
     return tag(
         "div",
@@ -77,8 +75,8 @@ def _tiles(report: Report, totals: Totals) -> Markup:
         _tile("cost", cost, f"{totals.unpriced} without a price" if totals.unpriced else "every call priced"),
         _tile(
             "calls paid",
-            str(totals.usage.calls),
-            f"{counted}; {repeats} repeated request{'s' * (repeats != 1)} answered without a call",
+            str(totals.calls_answered),
+            f"{counted}{declined}{repeats} repeated request{'s' * (repeats != 1)} answered without a call",
         ),
         _tile("first token", figures.seconds(totals.first_token_seconds), "median over the requests asked"),
     )
@@ -168,7 +166,7 @@ def _key() -> Markup:
         {"class": "key"},
         "In the traces: ",
         *swatches,
-        "A thin line marks an event; point at a row for its attributes.",
+        "A thin line in a call is its first token; point at a row for its attributes.",
     )
 
 

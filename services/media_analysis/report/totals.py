@@ -29,6 +29,8 @@ class Totals:
     parts: Mapping[str, Mapping[str, Decimal]]
     first_token_seconds: float | None
     """The median over the requests that had one."""
+    calls_answered: int
+    """Calls with tokens on the bill; those that the model's side refused cost nothing."""
     unpriced: int
     """Completions with calls but without a price."""
 
@@ -66,6 +68,7 @@ def add_up(entries: Iterable[Entry]) -> Totals:
         cost={currency: sum(parts.values(), Decimal(0)) for currency, parts in _parts(paid).items()},
         parts=_parts(paid),
         first_token_seconds=median(waits) if waits else None,
+        calls_answered=sum(attempt.usage.total_tokens > 0 for done in paid for attempt in done.attempts),
         unpriced=sum(done.cost is None and done.usage.calls > 0 for done in paid),
     )
 
