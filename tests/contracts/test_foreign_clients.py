@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from confluent_kafka import Consumer
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from tests.contracts.readme import run_block
 from tests.contracts.strategies import NOW, a_completion
@@ -46,7 +46,8 @@ def topic(bootstrap, unique):
 
 def read_one(bootstrap, topic, group):
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "auto.offset.reset": "earliest"})
-    consumer.subscribe([topic])
+    # Assigned, not subscribed: the embedded broker lets the first member of a group wait for half its session.
+    consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
     try:
         message = consumer.poll(SECONDS)
         assert message is not None, f"nothing on {topic} within {SECONDS} s"
