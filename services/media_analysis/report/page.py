@@ -106,9 +106,7 @@ def _line(entry: Entry) -> Markup:
     figures_shown = (
         figures.count(done.usage.input_tokens) if done and asked else figures.UNKNOWN,
         figures.count(done.usage.output_tokens) if done and asked else figures.UNKNOWN,
-        f"{figures.amount(done.cost.decimal)} {done.cost.currency}"
-        if done and asked and done.cost
-        else figures.UNKNOWN,
+        _paid(entry) if asked else figures.UNKNOWN,
         figures.seconds(done.timings.first_token_seconds if done else None),
         figures.seconds(done.timings.total_seconds if done else None),
     )

@@ -1,0 +1,100 @@
+"""What the command `estimate` prints for real files, without a model, a store or a broker."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import media_analysis
+from media_analysis.__main__ import main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Run = Callable[..., tuple[int, str, str]]
+
+SAMPLES = Path(media_analysis.__file__).parent / "samples"
+PICTURE, FILM, VOICE = (str(SAMPLES / name) for name in ("rocket.jpg", "bigbuckbunny.mp4", "sense_and_sensibility.wav"))
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    for name in [name for name in os.environ if name.startswith(("MODEL_", "DASHSCOPE_"))]:
+        monkeypatch.delenv(name)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        code = main(["estimate", *arguments])
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return call
+
+
+def test_one_model_prints_one_json_object_with_the_documented_keys(run: Run) -> None:
+    code, out, err = run(PICTURE, "--model", "qwen3.5-omni-plus", "--json")
+    found = json.loads(out)
+    assert (code, err) == (0, "")
+    assert list(found) == ["model", "input", "input_tokens", "cost", "plan"]
+    # 640 x 427 by the family's rule: 20 x 13 patches and two markers.
+    assert found["input"] == {"text": found["input"]["text"], "image": 262, "audio": 0, "video": 0}
+    assert found["input_tokens"] == sum(found["input"].values())
+    assert found["cost"]["currency"] == "CNY"
+    assert found["plan"]["outcome"] == "accepted"
+
+
+def test_a_film_counts_pictures_and_sound_apart_and_by_family(run: Run) -> None:
+    _, out, _ = run(FILM, "--model", "qwen3.5-omni-plus", "--model", "qwen-omni-turbo", "--json")
+    plus, turbo = map(json.loads, out.splitlines())
+    assert (plus["input"]["video"], plus["input"]["audio"]) == (2972, 38)
+    assert (turbo["input"]["video"], turbo["input"]["audio"]) == (3602, 133)
+
+
+def test_several_models_are_compared_in_a_table_with_the_plan_of_each(run: Run) -> None:
+    code, out, _ = run(FILM, "--model", "qwen3-omni-flash", "--model", "qwen-plus")
+    assert code == 0
+    assert "costs at most" in out
+    assert "qwen3-omni-flash: profile" in out
+    assert "qwen-plus: rejected, media_kind_unsupported" in out
+
+
+def test_a_mix_that_no_model_asked_for_takes_ends_with_1(run: Run) -> None:
+    code, out, _ = run(PICTURE, VOICE, "--model", "qwen3-omni-flash", "--json")
+    plan = json.loads(out)["plan"]
+    assert code == 1
+    assert (plan["outcome"], plan["error"]["code"]) == ("rejected", "media_mix_unsupported")
+
+
+def test_an_unknown_price_is_null_and_the_count_stays(run: Run) -> None:
+    code, out, _ = run(PICTURE, "--model", "qwen3.8-omni-flash", "--json")
+    found = json.loads(out)
+    assert (code, found["cost"]) == (0, None)
+    assert found["input"]["image"] == 262
+    _, out, _ = run(PICTURE, "--model", "qwen3.8-omni-flash", "--region", "international", "--json")
+    assert json.loads(out)["cost"]["currency"] == "USD"
+
+
+def test_a_larger_answer_may_cost_more(run: Run) -> None:
+    costs = []
+    for bound in ("100", "200"):
+        _, out, _ = run(PICTURE, "--model", "qwen3.5-omni-plus", "--max-output-tokens", bound, "--json")
+        costs.append(float(json.loads(out)["cost"]["amount"]))
+    assert costs[1] - costs[0] == pytest.approx(100 * 40 / 1_000_000)
+
+
+def test_a_file_that_cannot_be_counted_is_one_line_with_its_name(run: Run, tmp_path: Path) -> None:
+    text = tmp_path / "photo.jpg"
+    text.write_text("not a photo\n" * 9)
+    for arguments, words in (
+        ((str(text),), "it is text"),
+        ((PICTURE, "--kind", "audio"), "image/jpeg"),
+        ((PICTURE, "--model", "nope"), "no model card for 'nope'"),
+        ((PICTURE, "--profile", "nope"), "'nope' is not installed"),
+    ):
+        code, out, err = run(*arguments)
+        assert (code, out) == (1, "")
+        assert words in err
+        assert len(err.splitlines()) == 1
