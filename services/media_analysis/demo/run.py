@@ -74,11 +74,19 @@ def command(*, provider: str, directory: Path | None, report_file: Path, keep: b
     if live and not os.environ.get("DASHSCOPE_API_KEY"):
         click.echo("DASHSCOPE_API_KEY is not set: set it, or leave --provider out and the simulator answers", err=True)
         return NO_KEY
+    report_file = _writable(report_file.resolve())
     with _folder(directory, keep=keep) as folder:
         try:
-            return _run(folder, _live() if live else _simulator(), report_file.resolve())
+            return _run(folder, _live() if live else _simulator(), report_file)
         except WorkerEnded as error:
             raise click.ClickException(str(error)) from None
+
+
+def _writable(path: Path) -> Path:
+    """Look before the demo runs, so that its report is not lost at the end."""
+    if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise click.UsageError(f"{path} cannot be written: name another file with --report")
+    return path
 
 
 def _simulator() -> Provider:
