@@ -68,6 +68,10 @@ class Played:
     seconds: float = 0.0
 
 
+class StackBroken(Exception):
+    """A server of the stack ended by itself; the message has its name and its log."""
+
+
 class Watcher:
     """Who is told what happens; `tick` when the board changed, `say` for what is going on, `ended` for a row's end."""
 
@@ -94,10 +98,27 @@ async def play(directory: Path, provider: Provider, watcher: Watcher) -> Played:
         with PortLease() as lease, environment.adopted({name: text for name, text in given.items() if text}):
             worker = WorkerProcess(directory=directory, http_port=lease.take())
             try:
-                played = await _with(stack, worker, provider=provider, watcher=watcher)
+                played = await _unless_broken(_with(stack, worker, provider=provider, watcher=watcher), stack)
             finally:
                 worker.kill()
     return replace(played, seconds=time.monotonic() - begun)
+
+
+async def _unless_broken(work: Coroutine[Any, Any, Played], stack: Stack) -> Played:
+    """Do the work unless a server of the stack ends first. Raises StackBroken."""
+    task, death = asyncio.create_task(work), asyncio.create_task(stack.wait_for_death())
+    try:
+        await asyncio.wait({task, death}, return_when=asyncio.FIRST_COMPLETED)
+        if death.done():
+            name = death.result()
+            raise StackBroken(
+                f"the {name} ended by itself with {stack.exit_code(name)}; its log: {stack.directory / name}.log"
+            )
+        return await task
+    finally:
+        task.cancel()
+        death.cancel()
+        await asyncio.gather(task, death, return_exceptions=True)
 
 
 async def _with(stack: Stack, worker: WorkerProcess, *, provider: Provider, watcher: Watcher) -> Played:

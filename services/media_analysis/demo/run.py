@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from media_analysis.demo.play import SAMPLES, Played, Provider, Watcher, play
+from media_analysis.demo.play import SAMPLES, Played, Provider, StackBroken, Watcher, play
 from media_analysis.demo.retell import tell
 from media_analysis.demo.view import board_table, check_lines, plain_line, totals_table
 from media_analysis.demo.worker_process import WorkerEnded
@@ -78,7 +78,7 @@ def command(*, provider: str, directory: Path | None, report_file: Path, keep: b
     with _folder(directory, keep=keep) as folder:
         try:
             return _run(folder, _live() if live else _simulator(), report_file)
-        except WorkerEnded as error:
+        except (WorkerEnded, StackBroken) as error:
             raise click.ClickException(str(error)) from None
 
 
@@ -228,6 +228,11 @@ def _folder(directory: Path | None, *, keep: bool) -> Iterator[Path]:
         yield directory.resolve()
         return
     folder = Path(tempfile.mkdtemp(prefix="media-analysis-demo-"))
-    yield folder
-    if not keep:
-        shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield folder
+    except Exception:
+        keep = True  # the message names a log in it
+        raise
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)

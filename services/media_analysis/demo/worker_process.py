@@ -22,7 +22,7 @@ DRAIN_SECONDS: Final = 10.0
 
 
 class WorkerEnded(Exception):
-    """The worker ended by itself; the message has its last words."""
+    """The worker ended by itself, or never was ready; the message has its last words or its log."""
 
 
 class WorkerProcess:
@@ -54,11 +54,14 @@ class WorkerProcess:
         return self._child.exit_code
 
     async def ready(self) -> None:
-        """Return once `/readyz` says so. Raises WorkerEnded, or TimeoutError after half a minute."""
-        async with asyncio.timeout(_READY_SECONDS), httpx.AsyncClient(trust_env=False) as client:
-            while not await self._answers(client):
-                self.check()
-                await asyncio.sleep(_POLL_SECONDS)
+        """Return once `/readyz` says so. Raises WorkerEnded, also when that takes longer than half a minute."""
+        try:
+            async with asyncio.timeout(_READY_SECONDS), httpx.AsyncClient(trust_env=False) as client:
+                while not await self._answers(client):
+                    self.check()
+                    await asyncio.sleep(_POLL_SECONDS)
+        except TimeoutError:
+            raise WorkerEnded(f"the worker was not ready after {_READY_SECONDS:g} s; its log: {self.log}") from None
 
     async def _answers(self, client: httpx.AsyncClient) -> bool:
         try:
