@@ -39,7 +39,7 @@ def test_a_block_for_those_without_the_package_uses_nothing_of_ours(name):
 def test_the_request_that_is_built_is_one_that_is_read():
     record = run_block("submit").build_request("order-1842", "media", "photos/harbour.jpg")
     event = decode_requested(record)
-    assert (event.data.request_id, event.data.limits.max_cost.amount) == ("order-1842", "0.05")
+    assert (event.data.request_id, event.data.limits.max_cost.amount) == ("order-1842", "0.5")
 
 
 def test_a_completion_is_read_and_a_bad_one_is_named(capsys):
