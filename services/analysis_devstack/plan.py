@@ -133,6 +133,8 @@ def environment_of(choice: Choice, *, simulator: bool) -> dict[str, str]:
         "KAFKA_GROUP_ID": "analysis-worker",
         "KAFKA_PRODUCER_IDEMPOTENCE": "false",
         "KAFKA_FETCH_MAX_WAIT_MS": "40",
+        # Tansu holds a group's first join for about half of this.
+        "KAFKA_SESSION_TIMEOUT_MS": "6000",
         "S3_ENDPOINT": store,
         "S3_PUBLIC_ENDPOINT": store,
         "S3_REGION": REGION,

@@ -29,11 +29,11 @@ from analysis_worker.logs import configure_logs
 from analysis_worker.model_api import ModelApi
 from analysis_worker.object_store import ObjectStore
 from analysis_worker.patience import patiently
-from analysis_worker.pipeline import Pipeline
-from analysis_worker.plan import Planner
+from analysis_worker.pipeline import Line, Pipeline
+from analysis_worker.planner import Planner
 from analysis_worker.probe import ProbePool
 from analysis_worker.profiles import load_profiles
-from analysis_worker.record import Recorder
+from analysis_worker.recorder import Recorder
 from analysis_worker.tracing import start_tracing
 from analysis_worker.transport import build_client
 from analysis_worker.watch import Watch
@@ -131,8 +131,7 @@ async def build_pipeline(settings: Settings, stack: AsyncExitStack) -> Pipeline:
         stale_seconds=settings.worker.claim_stale_seconds,
         now=_now,
     )
-    return Pipeline(
-        settings=settings,
+    line = Line(
         planner=Planner(
             store=store,
             pool=await stack.enter_async_context(ProbePool()),
@@ -143,20 +142,20 @@ async def build_pipeline(settings: Settings, stack: AsyncExitStack) -> Pipeline:
             default_model=settings.model.name,
             region=settings.model.region,
         ),
-        ledger=ledger,
-        recorder=Recorder(
-            ledger=ledger,
-            store=store,
-            bucket=settings.s3.results_bucket,
-            event_source=settings.worker.event_source,
-            max_message_bytes=settings.kafka.max_message_bytes,
-        ),
         accounts=Accounts(catalogue=catalogue, region=settings.model.region),
-        api=ModelApi(settings=settings.model, client=model_client, clock=time.monotonic),
-        producer=Producer(settings.kafka),
+        api=ModelApi(settings=settings.model, client=model_client, clock=time.monotonic, now=_now),
+        max_attempts=settings.worker.max_attempts,
         worker=WorkerInfo(name=socket.gethostname(), version=version("media-analysis")),
         now=_now,
     )
+    recorder = Recorder(
+        ledger=ledger,
+        store=store,
+        bucket=settings.s3.results_bucket,
+        event_source=settings.worker.event_source,
+        max_message_bytes=settings.kafka.max_message_bytes,
+    )
+    return Pipeline(settings=settings, line=line, ledger=ledger, recorder=recorder, producer=Producer(settings.kafka))
 
 
 def _now() -> datetime:

@@ -51,6 +51,8 @@ class Asker:
     accounts: Accounts
     policy: RetryPolicy
     now: Callable[[], datetime]
+    heard: Callable[[Answer], None]
+    """Told of every answer, whole or not, so that a failure can say how far it came."""
     fetch: Callable[[AnalysisPlan], AbstractAsyncContextManager[MediaPipe]]
 
 
@@ -62,6 +64,8 @@ async def ask(job: Job, plan: AnalysisPlan, claim: Claim, *, asker: Asker) -> An
     tries = 0
     while True:
         call = await _attempt(plan, claim, asker=asker)
+        if call.answer is not None:
+            asker.heard(call.answer)
         if call.answer is not None and call.fault is None:
             return call.answer
         fault = call.fault or InternalError("a call ended with neither an answer nor a fault")

@@ -21,11 +21,11 @@ from analysis_worker.values import AnalysisPlan, Delivery, PlannedMedia, StoredO
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from analysis_worker.object_store import ObjectStore
+    from analysis_worker.media_store import MediaStore
 
 
 @asynccontextmanager
-async def fetch(plan: AnalysisPlan, *, store: ObjectStore, signed_seconds: float) -> AsyncIterator[MediaPipe]:
+async def fetch(plan: AnalysisPlan, *, store: MediaStore, signed_seconds: float) -> AsyncIterator[MediaPipe]:
     """The media for one attempt: URLs are signed anew for each, and live for `signed_seconds`."""
     parts = tuple(_part(medium, store=store, signed_seconds=signed_seconds) for medium in plan.media)
     pipe = MediaPipe(store=store, media=plan.media, parts=parts)
@@ -35,7 +35,7 @@ async def fetch(plan: AnalysisPlan, *, store: ObjectStore, signed_seconds: float
         await pipe.close()
 
 
-def _part(medium: PlannedMedia, *, store: ObjectStore, signed_seconds: float) -> MediaPart:
+def _part(medium: PlannedMedia, *, store: MediaStore, signed_seconds: float) -> MediaPart:
     sources = tuple(_sources(medium, store=store, signed_seconds=signed_seconds))
     match medium.item.kind:
         case "image":
@@ -50,7 +50,7 @@ def _part(medium: PlannedMedia, *, store: ObjectStore, signed_seconds: float) ->
             assert_never(kind)
 
 
-def _sources(medium: PlannedMedia, *, store: ObjectStore, signed_seconds: float) -> list[Source]:
+def _sources(medium: PlannedMedia, *, store: MediaStore, signed_seconds: float) -> list[Source]:
     match medium.delivery:
         case Delivery.URL:
             return [UrlSource(url=url) for url in medium.urls]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from analysis_worker.errors import StoreUnavailable
 from analysis_worker.ledger_format import (
@@ -42,10 +42,19 @@ class SeenClaim:
     age_seconds: float
 
 
+class ClaimKeeper(Protocol):
+    """Who keeps claims: the ledger, or nobody (`media-analysis analyze`)."""
+
+    stale_seconds: float
+
+    async def rewrite(self, key: str, document: ClaimDocument) -> None:
+        """Overwrite a claim of ours."""
+
+
 class Claim:
     """Our right to ask for one request; it remembers every call that is made under it."""
 
-    def __init__(self, *, ledger: Ledger, key: str, document: ClaimDocument, earlier: tuple[Attempt, ...]) -> None:
+    def __init__(self, *, ledger: ClaimKeeper, key: str, document: ClaimDocument, earlier: tuple[Attempt, ...]) -> None:
         self._ledger = ledger
         self._key = key
         self._document = document

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from analysis_worker.byte_pipe import MediaHole
-    from analysis_worker.object_store import ObjectStore
+    from analysis_worker.media_store import MediaStore
     from analysis_worker.request_body import MediaPart
     from analysis_worker.values import PlannedMedia
 
@@ -24,7 +24,7 @@ class MediaPipe:
     reads belong to this pipe and not to the generator.
     """
 
-    def __init__(self, *, store: ObjectStore, media: Sequence[PlannedMedia], parts: tuple[MediaPart, ...]) -> None:
+    def __init__(self, *, store: MediaStore, media: Sequence[PlannedMedia], parts: tuple[MediaPart, ...]) -> None:
         self._store = store
         self._media = media
         self.parts = parts

@@ -26,6 +26,7 @@ from analysis_worker.transport import Fault, TransferFailed, transfer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from datetime import datetime
 
     from analysis_worker.byte_pipe import MediaHole, RequestBody
     from analysis_worker.settings import ModelSettings
@@ -56,10 +57,18 @@ class OpenCall:
 class ModelApi:
     """One OpenAI-compatible endpoint."""
 
-    def __init__(self, *, settings: ModelSettings, client: httpx.AsyncClient, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        settings: ModelSettings,
+        client: httpx.AsyncClient,
+        clock: Callable[[], float],
+        now: Callable[[], datetime],
+    ) -> None:
         self._settings = settings
         self._client = client
         self._clock = clock
+        self._now = now
         self._url = f"{settings.base_url}/chat/completions"
         parts = urlsplit(settings.base_url)
         self.server_address = parts.hostname or ""
@@ -92,7 +101,7 @@ class ModelApi:
                         "POST", self._url, content=content, headers=self._headers(body)
                     ) as response:
                         if response.status_code != httpx.codes.OK:
-                            return await _refusal(response)
+                            return await _refusal(response, now=self._now())
                         reader = running.reader = StreamReader(started_at=start)
                         async for chunk in response.aiter_raw():
                             now = self._clock()
@@ -157,13 +166,13 @@ async def _watched(chunks: AsyncIterator[bytes], running: OpenCall) -> AsyncIter
         raise
 
 
-async def _refusal(response: httpx.Response) -> Call:
+async def _refusal(response: httpx.Response, *, now: datetime) -> Call:
     body = bytearray()
     async for chunk in response.aiter_raw():
         body += chunk
         if len(body) >= MAX_ERROR_BYTES:
             break
-    fault = classify_response(http_status=response.status_code, headers=response.headers, body=bytes(body))
+    fault = classify_response(http_status=response.status_code, headers=response.headers, body=bytes(body), now=now)
     return Call(answer=None, fault=fault, asked=False)
 
 

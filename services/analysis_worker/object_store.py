@@ -23,12 +23,14 @@ from analysis_worker.errors import (
     Stopped,
     StoreUnavailable,
 )
+from analysis_worker.probe import UrlSource
 from analysis_worker.transport import TransferFailed, transfer
 from analysis_worker.values import StoredObject
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+    from analysis_worker.cards import Kind
     from analysis_worker.settings import S3Settings
 
 SIGNED_SECONDS: Final = 900
@@ -72,9 +74,15 @@ class ObjectStore:
             raise StoreUnavailable("S3_PUBLIC_ENDPOINT is not set: the model cannot reach the store")
         return _sign(self._public, "GET", stored.bucket, stored.key, version_id=stored.version_id, seconds=seconds)
 
-    def presign(self, stored: StoredObject) -> str:
-        """A URL by which our own child processes may read the object."""
-        return _sign(self._private, "GET", stored.bucket, stored.key, version_id=stored.version_id)
+    def film_source(self, stored: StoredObject, *, index: int, kind: Kind) -> UrlSource:
+        """Where our own child process reads a recording or film, pinned to the ETag.
+
+        Containers keep what matters at either end, so the child reads the ranges that it wants.
+        """
+        url = _sign(self._private, "GET", stored.bucket, stored.key, version_id=stored.version_id)
+        return UrlSource(
+            index=index, kind=kind, size_bytes=stored.size_bytes, url=url, headers={"If-Match": stored.etag}
+        )
 
     async def stat(self, bucket: str, key: str, version_id: str | None = None) -> StoredObject:
         """The facts of an object. :raises MediaMissing: when there is none."""

@@ -6,7 +6,6 @@ show (decoded in a child process). Every later read carries the ETag that was se
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from analysis_worker.errors import FeatureUnsupported, MediaEmpty, ParameterInva
 from analysis_worker.limits import check_budget, check_context, check_media, check_parameters
 from analysis_worker.media_access import require_access
 from analysis_worker.prices import upper_bound
-from analysis_worker.probe import HEAD_BYTES, HeadSource, ProbePool, ProbeSource, UrlSource, join_frames, probe
+from analysis_worker.probe import HEAD_BYTES, HeadSource, ProbeSource, join_frames, probe
 from analysis_worker.prompt import Message, PastTurn, TextPart, build_messages
 from analysis_worker.request_body import CallParameters
 from analysis_worker.schemas import OutputSchema, compile_schema
@@ -23,28 +22,13 @@ from analysis_worker.values import AnalysisPlan, Delivery, Job, PlannedMedia, St
 from media_contracts import Estimate, MediaItem, Money
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from analysis_worker.cards import ModelCard
-    from analysis_worker.catalogue import Catalogue
-    from analysis_worker.object_store import ObjectStore
+    from analysis_worker.planner import Planner
     from analysis_worker.probed import ProbedMedia
     from analysis_worker.profiles import Profile, Profiles
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Planner:
-    """What planning looks things up in."""
-
-    store: ObjectStore
-    pool: ProbePool
-    catalogue: Catalogue
-    profiles: Profiles
-    allowed: Mapping[str, Sequence[str]]
-    url_hosts: frozenset[str]
-    default_model: str
-    region: str
 
 
 async def plan(job: Job, *, planner: Planner, now: datetime, spent: Money | None) -> AnalysisPlan:
@@ -60,6 +44,7 @@ async def plan(job: Job, *, planner: Planner, now: datetime, spent: Money | None
     model = request.model.name or planner.default_model
     card = planner.catalogue.card(model)
     profile = _profile(job, planner.profiles)
+    profile.check_kinds(item.kind for item in request.media)
     schema = compile_schema(request.output_schema) if request.output_schema is not None else profile.schema
     parameters = _parameters(job, model=model, card=card, profile=profile)
     items = (*request.media, *(item for turn in request.history for item in turn.media))
@@ -161,9 +146,7 @@ async def _plan_media(item: MediaItem, *, index: int, planner: Planner) -> Plann
 async def _probe(item: MediaItem, stored: StoredObject, *, index: int, planner: Planner) -> ProbedMedia:
     source: ProbeSource
     if item.kind in {"audio", "video"}:
-        # Containers keep what matters at either end; the child reads the ranges it wants, pinned to the same ETag.
-        url, headers = planner.store.presign(stored), {"If-Match": stored.etag}
-        source = UrlSource(index=index, kind=item.kind, size_bytes=stored.size_bytes, url=url, headers=headers)
+        source = planner.store.film_source(stored, index=index, kind=item.kind)
     else:
         head = await planner.store.read_head(stored, size_bytes=min(HEAD_BYTES, stored.size_bytes))
         source = HeadSource(index=index, kind=item.kind, size_bytes=stored.size_bytes, head=head)

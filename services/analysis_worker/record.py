@@ -6,31 +6,14 @@ What does not fit its topic goes to the results bucket and travels by reference 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from analysis_worker.propagation import current_traceparent
 from media_contracts import AnalysisCompleted, KafkaRecord, ResultRef, encode_completed
 
 if TYPE_CHECKING:
-    from analysis_worker.ledger import Ledger
-    from analysis_worker.object_store import ObjectStore
+    from analysis_worker.recorder import Recorder
     from analysis_worker.values import Job
-
-HEADROOM_BYTES: Final = 16 * 1024
-"""Kept free below the topic's limit for headers and framing (issue: "less 16 KiB")."""
-
-
-class Recorder:
-    """Where outcomes go; `max_message_bytes` is what the completed topic takes."""
-
-    def __init__(
-        self, *, ledger: Ledger, store: ObjectStore, bucket: str, event_source: str, max_message_bytes: int
-    ) -> None:
-        self.ledger = ledger
-        self.store = store
-        self.bucket = bucket
-        self.event_source = event_source
-        self.max_value_bytes = max_message_bytes - HEADROOM_BYTES
 
 
 async def record(

@@ -31,8 +31,10 @@ _CONFIG: Final = {"extra": "ignore", "frozen": True, "env_ignore_empty": True, "
 def _from_json(value: Any) -> Any:
     if not isinstance(value, str):
         return value
+    # Docker's --env-file takes quotes literally that a shell would strip.
+    quoted = len(value) > 1 and value[0] == value[-1] == "'"
     try:
-        return json.loads(value)
+        return json.loads(value[1:-1] if quoted else value)
     except ValueError as error:
         raise ValueError(
             f'{value[:80]!r} is no JSON object ({error}): write e.g. {{"default": ["bucket/*"]}}'

@@ -27,7 +27,7 @@ def validate(answer: Answer, *, schema: OutputSchema) -> Findings:
     taken = take_json(answer.text)
     faults = schema.faults(taken.value)
     if faults:
-        listed = "; ".join(f"{fault.path}: {fault.message}" for fault in faults[:SHOWN_FAULTS])
+        listed = "; ".join(f"{fault.path or 'the answer'}: {fault.message}" for fault in faults[:SHOWN_FAULTS])
         more = f" and {len(faults) - SHOWN_FAULTS} more" if len(faults) > SHOWN_FAULTS else ""
         raise AnswerWrongShape(f"the answer does not fit the schema: {listed}{more}")
     return Findings(json_text=taken.text, value=taken.value)

@@ -1,0 +1,131 @@
+"""Pure: everything that can go wrong, one leaf per cause; the leaf fixes what happens next.
+
+AnalysisError
+├── Rejected            completion `rejected`: no model call was made for it
+│   ├── RequestExpired MediaForbidden MediaMissing MediaEmpty MediaUndecodable MediaTypeMismatch
+│   ├── MediaTooLarge MediaTooMany MediaDimensions MediaDuration MediaKindUnsupported MediaMixUnsupported
+│   └── ProfileUnknown ModelUnknown SchemaInvalid FeatureUnsupported ParameterInvalid
+│       InputTooLong BudgetExceeded CurrencyMismatch
+├── Failed              completion `failed`: asked, or worth no further call
+│   ├── DeadlineExceeded WorkerCrashed InternalError MediaChanged
+│   ├── ProviderUnauthorized ProviderBilling ProviderRefused ContentFiltered
+│   └── AnswerTruncated AnswerNotJson AnswerWrongShape AnswerEmpty
+├── Retryable           the same call may succeed later; completes as `failed` under its code when tries run out
+│   ├── ProviderThrottled ProviderUnavailable ProviderUnreachable MediaFetchFailed
+│   ├── FirstTokenTimeout StreamStalled StreamCut CallTimeout CallCancelled
+│   └── StoreUnavailable BrokerUnavailable
+├── DeadLettered        the record is no valid request: dead-letter topic with `reason`
+└── Stopped             the worker cannot keep its promises here and stops with a remedy
+"""
+
+from __future__ import annotations
+
+from analysis_worker.errors.base import (
+    AnalysisError,
+    DeadLettered,
+    Stopped,
+)
+from analysis_worker.errors.failed import (
+    AnswerEmpty,
+    AnswerNotJson,
+    AnswerTruncated,
+    AnswerWrongShape,
+    ContentFiltered,
+    DeadlineExceeded,
+    Failed,
+    InternalError,
+    MediaChanged,
+    ProviderBilling,
+    ProviderRefused,
+    ProviderUnauthorized,
+    WorkerCrashed,
+)
+from analysis_worker.errors.rejected import (
+    BudgetExceeded,
+    CurrencyMismatch,
+    FeatureUnsupported,
+    InputTooLong,
+    MediaDimensions,
+    MediaDuration,
+    MediaEmpty,
+    MediaForbidden,
+    MediaKindUnsupported,
+    MediaMissing,
+    MediaMixUnsupported,
+    MediaTooLarge,
+    MediaTooMany,
+    MediaTypeMismatch,
+    MediaUndecodable,
+    ModelUnknown,
+    ParameterInvalid,
+    ProfileUnknown,
+    Rejected,
+    RequestExpired,
+    SchemaInvalid,
+)
+from analysis_worker.errors.retryable import (
+    BrokerUnavailable,
+    CallCancelled,
+    CallTimeout,
+    FirstTokenTimeout,
+    MediaFetchFailed,
+    ProviderThrottled,
+    ProviderUnavailable,
+    ProviderUnreachable,
+    Retryable,
+    StoreUnavailable,
+    StreamCut,
+    StreamStalled,
+)
+
+__all__ = [
+    "AnalysisError",
+    "AnswerEmpty",
+    "AnswerNotJson",
+    "AnswerTruncated",
+    "AnswerWrongShape",
+    "BrokerUnavailable",
+    "BudgetExceeded",
+    "CallCancelled",
+    "CallTimeout",
+    "ContentFiltered",
+    "CurrencyMismatch",
+    "DeadLettered",
+    "DeadlineExceeded",
+    "Failed",
+    "FeatureUnsupported",
+    "FirstTokenTimeout",
+    "InputTooLong",
+    "InternalError",
+    "MediaChanged",
+    "MediaDimensions",
+    "MediaDuration",
+    "MediaEmpty",
+    "MediaFetchFailed",
+    "MediaForbidden",
+    "MediaKindUnsupported",
+    "MediaMissing",
+    "MediaMixUnsupported",
+    "MediaTooLarge",
+    "MediaTooMany",
+    "MediaTypeMismatch",
+    "MediaUndecodable",
+    "ModelUnknown",
+    "ParameterInvalid",
+    "ProfileUnknown",
+    "ProviderBilling",
+    "ProviderRefused",
+    "ProviderThrottled",
+    "ProviderUnauthorized",
+    "ProviderUnavailable",
+    "ProviderUnreachable",
+    "Rejected",
+    "RequestExpired",
+    "Retryable",
+    "SchemaInvalid",
+    "Stopped",
+    "StoreUnavailable",
+    "StreamCut",
+    "StreamStalled",
+    "WorkerCrashed",
+]

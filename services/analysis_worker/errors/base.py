@@ -1,0 +1,31 @@
+"""Pure: the root of everything that can go wrong, and the two ends that are no completion."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class AnalysisError(Exception):
+    """The root: `code` is stable and published, the message shows the value and the remedy."""
+
+    code: ClassVar[str] = "internal_error"
+
+    def __init__(self, message: str, *, provider_code: str | None = None, http_status: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.provider_code = provider_code
+        self.http_status = http_status
+
+
+class DeadLettered(AnalysisError):
+    """The record is no valid request; `reason` is the code of the `dead-letter-reason` header."""
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Stopped(AnalysisError):
+    """The worker stops: broken settings, or a store that ignores conditional writes."""
+
+    code = "stopped"

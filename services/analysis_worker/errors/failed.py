@@ -1,0 +1,81 @@
+"""Pure: what is completed as *failed*: another try of the same request would not help, or is not allowed."""
+
+from __future__ import annotations
+
+from analysis_worker.errors.base import AnalysisError
+
+
+class Failed(AnalysisError):
+    """Complete as *failed*: another try of the same request would not help, or is not allowed."""
+
+
+class DeadlineExceeded(Failed):
+    """The deadline passed in mid-work."""
+
+    code = "deadline_exceeded"
+
+
+class WorkerCrashed(Failed):
+    """Started `WORKER_MAX_STARTS` times without an end."""
+
+    code = "worker_crashed"
+
+
+class InternalError(Failed):
+    """A fault of ours; the trace has the details."""
+
+    code = "internal_error"
+
+
+class MediaChanged(Failed):
+    """The object changed under us again and again (412 on `If-Match`)."""
+
+    code = "media_changed"
+
+
+class ProviderUnauthorized(Failed):
+    """401: key missing, wrong, or of another region (provider.md §4b)."""
+
+    code = "provider_unauthorized"
+
+
+class ProviderBilling(Failed):
+    """Overdue account, exhausted free quota, model not bought (provider.md §4b)."""
+
+    code = "provider_billing"
+
+
+class ProviderRefused(Failed):
+    """Another 4xx that the same request would meet again."""
+
+    code = "provider_refused"
+
+
+class ContentFiltered(Failed):
+    """The provider's moderation refused input or output."""
+
+    code = "content_filtered"
+
+
+class AnswerTruncated(Failed):
+    """The answer ended with `finish_reason: length`; a prefix is never called a success."""
+
+    code = "answer_truncated"
+
+
+class AnswerNotJson(Failed):
+    """The whole answer is no JSON document."""
+
+    code = "answer_not_json"
+
+
+class AnswerWrongShape(Failed):
+    """JSON that does not fit the schema, or has duplicate keys or integers beyond 2^53-1."""
+
+    code = "answer_wrong_shape"
+
+
+class AnswerEmpty(Failed):
+    """The model finished without a word."""
+
+    code = "answer_empty"
