@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from tests.helm.chart import ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()

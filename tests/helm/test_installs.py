@@ -10,6 +10,7 @@ import kubernetes_validate
 import pytest
 import yaml
 from helm_python import Chart, lint, package
+
 from tests.helm.chart import CHART, GOLDEN, INSTALLS, ROOT, changed, golden, install_values, render
 
 KEDA_SCHEMAS = {

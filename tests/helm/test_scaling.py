@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+
+from media_contracts.topics import REQUESTED, load_topic_cards
 from tests.helm.chart import (
     ROOT,
     changed,
@@ -14,8 +16,6 @@ from tests.helm.chart import (
     pod,
     render,
 )
-
-from media_contracts.topics import REQUESTED, load_topic_cards
 
 MINIMAL = install_values("minimal")
 KEDA = install_values("keda-sasl")

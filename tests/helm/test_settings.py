@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.helm.chart import INSTALLS, changed, default_values, environment, install_values, render
 
 from analysis_worker import settings
+from tests.helm.chart import INSTALLS, changed, default_values, environment, install_values, render
 
 # Needed, so the chart offers no default that would only work on one's own machine.
 LEFT_EMPTY = {"KAFKA_BOOTSTRAP_SERVERS"}

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from helm_python import Chart, HelmError
+
 from tests.helm.chart import CHART, INSTALLS, changed, default_values, install_values, render, render_text
 
 MINIMAL = install_values("minimal")
