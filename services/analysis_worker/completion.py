@@ -106,12 +106,9 @@ def _warnings(job: Job, ending: Ending) -> Iterator[WarningInfo]:
         yield WarningInfo(
             code="unknown_field", path=path, message="this release does not know the field and ignored it"
         )
-    if job.request.progress:
-        yield WarningInfo(
-            code="not_supported",
-            path="/progress",
-            message="this release publishes no partial results; the result is whole",
-        )
+    later = {"/progress": job.request.progress, "/model/fallbacks": bool(job.request.model.fallbacks)}
+    for path in (path for path, is_asked in later.items() if is_asked):
+        yield WarningInfo(code="not_supported", path=path, message="this release does not do that yet and ignored it")
     if ending.attempts and ending.cost is None:
         models = ", ".join(sorted({attempt.model for attempt in ending.attempts}))
         yield WarningInfo(
