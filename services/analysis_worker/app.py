@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from analysis_worker import telemetry as names
 from analysis_worker.accounts import Accounts
 from analysis_worker.catalogue import load_catalogue
 from analysis_worker.errors import BrokerUnavailable
@@ -26,6 +27,7 @@ from analysis_worker.kafka.consumer import Consumer
 from analysis_worker.kafka.producer import Producer
 from analysis_worker.ledger import Ledger
 from analysis_worker.logs import configure_logs
+from analysis_worker.metrics import Metrics
 from analysis_worker.model_api import ModelApi
 from analysis_worker.object_store import ObjectStore
 from analysis_worker.patience import patiently
@@ -70,10 +72,16 @@ async def run_worker(settings: Settings) -> int:
     try:
         async with AsyncExitStack() as stack:
             watch = await stack.enter_async_context(Watch(clock=time.monotonic))
-            http = HttpServer(host=settings.worker.http_host, port=settings.worker.http_port, observe=watch.observe)
+            metrics = Metrics()
+            http = HttpServer(
+                host=settings.worker.http_host,
+                port=settings.worker.http_port,
+                observe=watch.observe,
+                metrics=metrics.text,
+            )
             await http.start()
             stack.push_async_callback(http.stop)
-            started = asyncio.create_task(_start(settings, stack, watch, give_up))
+            started = asyncio.create_task(_start(settings, stack, watch, metrics, give_up))
             stopping = asyncio.create_task(stop.wait())
             await asyncio.wait({started, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not started.done():  # told to stop while waiting for store or broker
@@ -90,9 +98,13 @@ async def run_worker(settings: Settings) -> int:
 
 
 async def _start(
-    settings: Settings, stack: AsyncExitStack, watch: Watch, give_up: Callable[[BaseException], None]
+    settings: Settings,
+    stack: AsyncExitStack,
+    watch: Watch,
+    metrics: Metrics,
+    give_up: Callable[[BaseException], None],
 ) -> Consumer:
-    pipeline = await build_pipeline(settings, stack)
+    pipeline = await build_pipeline(settings, stack, metrics)
     store, bucket = pipeline.recorder.store, settings.s3.results_bucket
     await patiently(lambda: store.require_conditional_writes(bucket), wait=asyncio.sleep)
     watch.look_at_store(lambda: store.require_conditional_writes(bucket))
@@ -102,11 +114,14 @@ async def _start(
     await _until_broker(consumer.start)
     stack.push_async_callback(consumer.stop)
     watch.look_at_consumer(consumer)
+    metrics.watch(names.METRIC_IN_FLIGHT, lambda: consumer.window.admitted - consumer.window.parked)
+    metrics.watch(names.METRIC_PARKED, lambda: consumer.window.parked)
+    metrics.watch(names.METRIC_OPEN_RECORDS, lambda: consumer.offsets.open_records)
     log.info("started", extra={"event": "started", "version": version("media-analysis")})
     return consumer
 
 
-async def build_pipeline(settings: Settings, stack: AsyncExitStack) -> Pipeline:
+async def build_pipeline(settings: Settings, stack: AsyncExitStack, metrics: Metrics) -> Pipeline:
     """The line with all its clients; `stack` closes them.
 
     :raises Stopped: with every fault of the operator's catalogue and profiles.
@@ -155,7 +170,14 @@ async def build_pipeline(settings: Settings, stack: AsyncExitStack) -> Pipeline:
         event_source=settings.worker.event_source,
         max_message_bytes=settings.kafka.max_message_bytes,
     )
-    return Pipeline(settings=settings, line=line, ledger=ledger, recorder=recorder, producer=Producer(settings.kafka))
+    return Pipeline(
+        settings=settings,
+        line=line,
+        ledger=ledger,
+        recorder=recorder,
+        producer=Producer(settings.kafka),
+        metrics=metrics,
+    )
 
 
 def _now() -> datetime:

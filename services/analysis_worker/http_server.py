@@ -1,4 +1,4 @@
-"""Observations in, `/livez` and `/readyz` out, on uvicorn inside the worker's own event loop."""
+"""Observations in, `/livez`, `/readyz` and `/metrics` out, on uvicorn inside the worker's own event loop."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -34,7 +35,7 @@ class _QuietServer(uvicorn.Server):
 class HttpServer:
     """Serves until `stop`; port 0 chooses a free one and logs it as `http_listening`."""
 
-    def __init__(self, *, host: str, port: int, observe: Callable[[], Observed]) -> None:
+    def __init__(self, *, host: str, port: int, observe: Callable[[], Observed], metrics: Callable[[], bytes]) -> None:
         self._host, self._port = host, port
 
         async def livez(_: Request) -> Response:
@@ -43,7 +44,10 @@ class HttpServer:
         async def readyz(_: Request) -> Response:
             return _verdict(readiness_faults(observe()))
 
-        routes = [Route("/livez", livez), Route("/readyz", readyz)]
+        async def metrics_text(_: Request) -> Response:
+            return Response(metrics(), media_type=CONTENT_TYPE_LATEST)
+
+        routes = [Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics_text)]
         config = uvicorn.Config(
             Starlette(routes=routes), host=host, port=port, log_config=None, access_log=False, lifespan="off"
         )

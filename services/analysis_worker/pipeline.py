@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from analysis_worker.kafka.producer import Producer
     from analysis_worker.ledger import Claim, Ledger
     from analysis_worker.media_pipe import MediaPipe
+    from analysis_worker.metrics import Metrics
     from analysis_worker.model_api import ModelApi
     from analysis_worker.planner import Planner
     from analysis_worker.recorder import Recorder
@@ -187,6 +188,7 @@ class Pipeline:
     ledger: Ledger
     recorder: Recorder
     producer: Producer
+    metrics: Metrics
 
     async def process(self, delivered: Delivered, slot: Slot) -> None:
         """Take one record all the way; returns when the broker has acknowledged its end.
@@ -207,6 +209,7 @@ class Pipeline:
                     recalled = await self._recall(job, slot)
             except DeadLettered as fault:
                 journey.bury(fault)
+                self.metrics.count_dead_letter(fault.reason)
                 with journey.stage(Stage.PUBLISH):
                     await self._bury(delivered, fault, slot)
                 return
@@ -253,6 +256,7 @@ class Pipeline:
                     lambda: record(job, completion, result_json=json_text, recorder=self.recorder), wait=asyncio.sleep
                 )
             )
+        self.metrics.count(completion)
         journey.end(completion.outcome, code=completion.error.code if completion.error else None)
         return recorded
 

@@ -8,11 +8,10 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from tests.cli.stories import NOON, ended, succeeded
-
 from analysis_worker.settings import KafkaSettings
 from media_analysis.broker import listening, publishing
 from media_contracts import Identity, KafkaRecord, decode_requested, encode_completed, topics
+from tests.cli.stories import NOON, ended, succeeded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

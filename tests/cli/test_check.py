@@ -6,9 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.cli.stand_in import run_command
 
 from media_analysis.probes import is_private
+from tests.cli.stand_in import run_command
 
 if TYPE_CHECKING:
     from analysis_devstack.stack import Stack

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.cli.stand_in import run_command
 
 if TYPE_CHECKING:

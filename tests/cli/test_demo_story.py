@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 from rich.console import Console
-from tests.cli.stories import NOON, ended, span, succeeded
 
 from media_analysis.demo.board import Board
 from media_analysis.demo.pictures import thumbnail
@@ -18,6 +17,7 @@ from media_analysis.demo.verdicts import judge
 from media_analysis.demo.view import board_table, plain_line
 from media_analysis.report import Check, render_report
 from media_contracts import ContractError, KafkaRecord, decode_requested
+from tests.cli.stories import NOON, ended, span, succeeded
 
 TRACES = {number: f"{number:032x}" for number in range(1, 100)}
 

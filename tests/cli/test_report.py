@@ -9,6 +9,11 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from media_analysis.report import DeadLetter, Picture, add_up, read_spans, render_report
+from media_analysis.report.charts import cost_bar, waterfall
+from media_analysis.report.markup import document, tag
+from media_analysis.report.spans import tree_rows
 from tests.cli.stories import (
     ended,
     entry,
@@ -19,11 +24,6 @@ from tests.cli.stories import (
     trace_of_one_request,
     whole_story,
 )
-
-from media_analysis.report import DeadLetter, Picture, add_up, read_spans, render_report
-from media_analysis.report.charts import cost_bar, waterfall
-from media_analysis.report.markup import document, tag
-from media_analysis.report.spans import tree_rows
 
 HOSTILE = """</script></style><script>alert('x"&y')</script><img src=http://evil.example/x onerror=alert(1)>\x00\ud7ff ]]>-->{{7*7}}"""
 VOID = {"meta", "img"}

@@ -6,11 +6,11 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.cli.stand_in import answering, run_command
 
 from analysis_worker.settings import S3Settings
 from media_analysis.bucket import minio_client
 from media_contracts import decode_requested
+from tests.cli.stand_in import answering, run_command
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,12 +6,12 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.cli.stand_in import kafka, run_command
-from tests.cli.stories import NOON, ended, succeeded
 
 from media_analysis.arrivals import DeadRecord, Foreign, as_json, read_arrival
 from media_analysis.broker import Heard, publishing
 from media_contracts import AnalysisProgress, KafkaRecord, RequestRef, encode_event, topics
+from tests.cli.stand_in import kafka, run_command
+from tests.cli.stories import NOON, ended, succeeded
 
 if TYPE_CHECKING:
     from analysis_devstack.stack import Stack

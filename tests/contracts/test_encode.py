@@ -11,18 +11,6 @@ from cloudevents.core.exceptions import CloudEventValidationError
 from cloudevents.core.formats.json import JSONFormat
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.contracts.strategies import (
-    NOW,
-    a_completion,
-    a_request,
-    completions,
-    instants,
-    json_values,
-    names,
-    optional,
-    progress_reports,
-    requests,
-)
 
 from media_contracts import (
     ContractError,
@@ -35,6 +23,18 @@ from media_contracts import (
     topics,
 )
 from media_contracts.instants import to_milliseconds
+from tests.contracts.strategies import (
+    NOW,
+    a_completion,
+    a_request,
+    completions,
+    instants,
+    json_values,
+    names,
+    optional,
+    progress_reports,
+    requests,
+)
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 DECODERS = {topics.REQUESTED: decode_requested, topics.COMPLETED: decode_completed, topics.PROGRESS: decode_progress}

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
-from tests.contracts.strategies import NOW
 
 from media_contracts import (
     ContractError,
@@ -19,6 +18,7 @@ from media_contracts import (
     topics,
 )
 from media_contracts.schemas import build_schema
+from tests.contracts.strategies import NOW
 
 ROOT = Path(__file__).parents[2] / "contracts" / "examples"
 EVENTS = {

@@ -10,8 +10,6 @@ import json
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
-from tests.contracts.readme import run_block
-from tests.contracts.strategies import NOW, a_completion
 
 from media_contracts import (
     AnalysisRequested,
@@ -23,6 +21,8 @@ from media_contracts import (
     encode_event,
     topics,
 )
+from tests.contracts.readme import run_block
+from tests.contracts.strategies import NOW, a_completion
 
 pytestmark = pytest.mark.system
 SECONDS = 30

@@ -6,11 +6,11 @@ import asyncio
 from pathlib import Path
 
 import pytest
+
+import media_analysis
 from tests.contracts.readme import run_block
 from tests.system.harness import Bucket
 from tests.system.harness_worker import WorkerProcess
-
-import media_analysis
 
 pytestmark = pytest.mark.system
 PHOTOGRAPH = Path(media_analysis.__file__).parent / "samples" / "rocket.jpg"

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.contracts.strategies import counts, names, request_ids, tenants
 
 from media_contracts import Identity
+from tests.contracts.strategies import counts, names, request_ids, tenants
 
 VECTORS = json.loads((Path(__file__).parents[1] / "formats" / "0.1.0" / "identity.json").read_text(encoding="utf-8"))
 identities = st.builds(Identity, tenant=tenants, source=names, request_id=request_ids, rerun=counts)

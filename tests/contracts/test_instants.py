@@ -10,9 +10,9 @@ from cloudevents.core.formats.json import JSONFormat
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from tests.contracts.strategies import instants
 
 from media_contracts import Limits, format_instant, parse_instant
+from tests.contracts.strategies import instants
 
 offsets = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 

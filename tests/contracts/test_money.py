@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from tests.contracts.strategies import amounts, money
 
 from media_contracts import Cost, Money
+from tests.contracts.strategies import amounts, money
 
 
 @given(amounts)

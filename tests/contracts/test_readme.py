@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from tests.contracts.readme import BLOCKS, TEXT, run_block, table_under
-from tests.contracts.strategies import NOW, a_completion
 
 from analysis_worker import errors
 from media_contracts import Reason, decode_requested, encode_completed, headers
+from tests.contracts.readme import BLOCKS, TEXT, run_block, table_under
+from tests.contracts.strategies import NOW, a_completion
 
 OUTCOMES = {errors.Rejected: "rejected", errors.Failed: "failed", errors.Retryable: "failed, retried"}
 # Reasons of the decoder for events that we write: no dead letter ever has them.

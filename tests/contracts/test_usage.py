@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from tests.contracts.strategies import a_usage, usages
 
 from media_contracts import EstimatedUsage, InputUsage, OutputUsage, Usage
+from tests.contracts.strategies import a_usage, usages
 
 
 @given(st.lists(usages(), max_size=4))

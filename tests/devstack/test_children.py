@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.processes import gone, until_sync
 
 from analysis_devstack import tether
 from analysis_devstack.children import Child, Command
 from analysis_devstack.errors import PackageMissing
+from tests.processes import gone, until_sync
 
 STUBBORN = "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
 

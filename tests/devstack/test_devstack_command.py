@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.processes import children_of, gone, until_sync
 
 MEDIA_ANALYSIS = (sys.executable, "-m", "media_analysis")

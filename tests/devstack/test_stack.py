@@ -19,7 +19,6 @@ from minio.error import S3Error
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from tests.processes import children_of, gone, until
 
 from analysis_devstack.errors import PortTaken, ServerFailed, ServerUnknown
 from analysis_devstack.plan import WantedPorts
@@ -27,6 +26,7 @@ from analysis_devstack.servers import sweep_store_sockets
 from analysis_devstack.stack import start_stack
 from analysis_devstack.topics import TopicSpec, compare_topics, contract_topics, create_topics, differences
 from analysis_worker.settings import Settings
+from tests.processes import children_of, gone, until
 
 
 def store_of(stack, **keys) -> Minio:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.simulator.servers import FileServer, Simulator, run_file_server, run_simulator
 
 if TYPE_CHECKING:

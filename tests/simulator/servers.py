@@ -9,10 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from tests.processes import until_sync
 
 from model_simulator.app import build_app
 from model_simulator.serve import base_url, build_server, listen_on
+from tests.processes import until_sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

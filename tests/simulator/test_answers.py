@@ -11,6 +11,12 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from model_simulator.answer import write_answer
+from model_simulator.look import look
+from model_simulator.rule_table import load_rules
+from model_simulator.schema_fill import Material, fill_schema
+from model_simulator.schema_find import find_schema
 from tests.simulator.samples import (
     JSON_MODE,
     audio,
@@ -26,12 +32,6 @@ from tests.simulator.samples import (
     text_of,
     video,
 )
-
-from model_simulator.answer import write_answer
-from model_simulator.look import look
-from model_simulator.rule_table import load_rules
-from model_simulator.schema_fill import Material, fill_schema
-from model_simulator.schema_find import find_schema
 
 if TYPE_CHECKING:
     from tests.simulator.servers import FileServer, Simulator

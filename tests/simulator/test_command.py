@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+
 from tests.processes import until_sync
 from tests.simulator.samples import body
 from tests.simulator.servers import KEY

@@ -8,6 +8,7 @@ from base64 import b64encode
 from typing import TYPE_CHECKING
 
 import httpx
+
 from tests.simulator.samples import body, data_uri, events, image, picture, text, text_of
 from tests.simulator.servers import COMPLETIONS, KEY, Simulator, run_simulator
 

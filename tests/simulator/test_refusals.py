@@ -9,6 +9,9 @@ from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from model_simulator.rule_table import load_rules
+from model_simulator.scenario import GATE_FAULTS
 from tests.simulator.samples import (
     JSON_MODE,
     MODEL,
@@ -24,9 +27,6 @@ from tests.simulator.samples import (
     video,
 )
 from tests.simulator.servers import COMPLETIONS, run_simulator
-
-from model_simulator.rule_table import load_rules
-from model_simulator.scenario import GATE_FAULTS
 
 if TYPE_CHECKING:
     from tests.simulator.servers import FileServer, Simulator

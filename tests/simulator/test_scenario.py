@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import httpx
 import pytest
-from tests.simulator.samples import JSON_MODE, MODEL, body, events, image, text, text_of
-from tests.simulator.servers import COMPLETIONS
 
 from model_simulator.rule_table import load_rules
 from model_simulator.scenario import Fault
+from tests.simulator.samples import JSON_MODE, MODEL, body, events, image, text, text_of
+from tests.simulator.servers import COMPLETIONS
 
 if TYPE_CHECKING:
     from tests.simulator.servers import Simulator

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import openai
 import pytest
+
 from tests.simulator.samples import JSON_MODE, MODEL, audio, clip, data_uri, image, picture, text, video
 from tests.simulator.servers import KEY
 

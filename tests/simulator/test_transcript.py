@@ -6,6 +6,7 @@ from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
 import orjson
+
 from tests.simulator.samples import body, events, text, text_of
 
 if TYPE_CHECKING:

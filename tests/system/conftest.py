@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
+
 from tests.system.harness import Bucket, Simulator, Wire, open_wire
 from tests.system.harness_spans import Spans
 from tests.system.harness_worker import WorkerProcess

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from minio import Minio
-from tests.processes import until
 
 from media_contracts import (
     AnalysisRequested,
@@ -35,6 +34,7 @@ from media_contracts import (
     encode_event,
 )
 from media_contracts.topics import COMPLETED, DEAD_LETTER, PROGRESS, REQUESTED
+from tests.processes import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence

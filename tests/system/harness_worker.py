@@ -11,9 +11,9 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from tests.processes import until
 
 from analysis_devstack.children import Child, Command
+from tests.processes import until
 
 if TYPE_CHECKING:
     from pathlib import Path

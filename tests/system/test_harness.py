@@ -9,12 +9,12 @@ from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from tests.processes import until
-from tests.system.harness import Heard, open_wire
-from tests.system.harness_spans import tree
 
 from media_contracts import decode_requested
 from media_contracts.topics import DEAD_LETTER, REQUESTED
+from tests.processes import until
+from tests.system.harness import Heard, open_wire
+from tests.system.harness_spans import tree
 
 
 async def test_a_raw_record_arrives_byte_for_byte(empty_stack, wire, unique):

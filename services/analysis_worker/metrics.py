@@ -1,0 +1,64 @@
+"""Completions and dead letters in, the text of `/metrics` out; names and meanings are telemetry.py's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from analysis_worker import telemetry as names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from media_contracts import AnalysisCompleted
+
+# An analysis takes from a fraction of a second to many minutes (conventions.md §3.1 finds the usual 82 s low).
+_SECONDS: Final = (0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 300, 600, 1800)
+
+
+class Metrics:
+    """The counters of one worker, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        self._completions = Counter(names.METRIC_COMPLETIONS, "By outcome.", ("outcome", "code"), registry=registry)
+        self._dead_letters = Counter(names.METRIC_DEAD_LETTERS, "By reason.", ("reason",), registry=registry)
+        self._calls = Counter(names.METRIC_CALLS, "By model and outcome.", ("model", "outcome"), registry=registry)
+        self._tokens = Counter(names.METRIC_TOKENS, "Tokens.", ("model", "direction", "basis"), registry=registry)
+        self._cost = Counter(names.METRIC_COST, "Money.", ("model", "currency"), registry=registry)
+        self._first_token = Histogram(names.METRIC_FIRST_TOKEN, "Seconds.", registry=registry, buckets=_SECONDS)
+        self._total = Histogram(names.METRIC_TOTAL, "Seconds.", registry=registry, buckets=_SECONDS)
+
+    def watch(self, name: str, read: Callable[[], float]) -> None:
+        """A gauge that is read when it is asked for."""
+        Gauge(name, "Now.", registry=self._registry).set_function(read)
+
+    def count(self, completion: AnalysisCompleted) -> None:
+        """Count a completion that was recorded; a replay is none."""
+        code = completion.error.code if completion.error else ""
+        self._completions.labels(outcome=completion.outcome, code=code).inc()
+        for attempt in completion.attempts:
+            self._calls.labels(model=attempt.model, outcome=attempt.outcome).inc()
+            usage, estimated = attempt.usage, attempt.usage.estimated
+            for direction, total, guessed in (
+                ("input", usage.input_tokens, estimated.input_tokens),
+                ("output", usage.output_tokens, estimated.output_tokens),
+            ):
+                self._tokens.labels(attempt.model, direction, "reported").inc(total - guessed)
+                self._tokens.labels(attempt.model, direction, "estimated").inc(guessed)
+            if attempt.cost is not None:
+                self._cost.labels(attempt.model, attempt.cost.currency).inc(float(attempt.cost.decimal))
+        timings = completion.timings
+        if timings.first_token_seconds is not None:
+            self._first_token.observe(timings.first_token_seconds)
+        if timings.total_seconds is not None:
+            self._total.observe(timings.total_seconds)
+
+    def count_dead_letter(self, reason: str) -> None:
+        """Count a record that was no valid request."""
+        self._dead_letters.labels(reason=reason).inc()
+
+    def text(self) -> bytes:
+        """Everything in Prometheus' text format."""
+        return generate_latest(self._registry)
