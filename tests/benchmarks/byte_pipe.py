@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import os
 import sys
 import tempfile
@@ -26,10 +27,13 @@ from analysis_devstack.stack import start_stack
 from analysis_worker.object_store import ObjectStore
 from analysis_worker.settings import S3Settings
 from analysis_worker.transport import build_client
-from analysis_worker.values import StoredObject
+from media_analysis.bucket import minio_client
+from tests.benchmarks.byte_pipe_client import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+    from analysis_worker.values import StoredObject
 
 ROOT: Final = Path(__file__).parents[2]
 WAYS: Final = ("pipe", "whole")
@@ -112,26 +116,22 @@ def _spread(values: Sequence[float]) -> str:
 
 
 async def _upload(store: Mapping[str, str], load: Load) -> list[StoredObject]:
+    """Put the objects and look at each as the worker does, so that its ETag is known."""
+    settings = S3Settings(**store)  # type: ignore[arg-type]  # strings all
     body = os.urandom(load.size_bytes)
-    uploaded = []
-    async with build_client(connections=1, connect_seconds=10, read_seconds=60) as client:
-        target = ObjectStore(settings=S3Settings(**store), client=client)  # type: ignore[arg-type]  # strings all
-        for number in range(load.objects):
-            key = f"byte-pipe/{load.size_bytes}/{number}"
+    keys = [f"byte-pipe/{load.size_bytes}/{number}" for number in range(load.objects)]
+
+    def put() -> None:
+        client = minio_client(settings)
+        for number, key in enumerate(keys):
             # Objects differ, so that nothing on the way can be saved by their being the same.
-            unlike = number.to_bytes(8, "big") + body[8:]
-            etag = await target.put(MEDIA_BUCKET, key, unlike, content_type="image/png")
-            uploaded.append(
-                StoredObject(
-                    bucket=MEDIA_BUCKET,
-                    key=key,
-                    version_id=None,
-                    etag=etag,
-                    size_bytes=load.size_bytes,
-                    content_type="image/png",
-                )
-            )
-    return uploaded
+            unlike = io.BytesIO(number.to_bytes(8, "big") + body[8:])
+            client.put_object(MEDIA_BUCKET, key, unlike, load.size_bytes, content_type=CONTENT_TYPE)
+
+    await asyncio.to_thread(put)
+    async with build_client(connections=1, connect_seconds=10, read_seconds=60) as client:
+        reader = ObjectStore(settings=settings, client=client)
+        return [await reader.stat(MEDIA_BUCKET, key) for key in keys]
 
 
 @asynccontextmanager
