@@ -67,9 +67,7 @@ NO_REQUEST = {
 
 
 @pytest.mark.parametrize(("value", "changes", "reason"), NO_REQUEST.values(), ids=NO_REQUEST)
-async def test_what_is_no_request_is_a_dead_letter_with_its_bytes(  # noqa: PLR0917 - fixtures
-    shared_worker, wire, unique, value, changes, reason
-):
+async def test_what_is_no_request_is_a_dead_letter_with_its_bytes(shared_worker, wire, unique, value, changes, reason):
     value = good(unique) if "ce_time" in changes else value
     headers = [*headers_of(unique, **changes), ("x-team", None), ("x-blob", b"\xff")]
     sent = await wire.publish_raw(value, key=unique.encode(), headers=headers, partition=1)

@@ -1,18 +1,20 @@
 """A store that ignores conditions would void law 2 without a word: the worker does not start (nanio is such a store)."""
 
 import shutil
+import socket
 import sys
 from pathlib import Path
 
 import httpx
 
 from analysis_devstack.children import Child, Command
-from analysis_devstack.ports import free_port
 from tests.processes import until
 
 
 async def test_the_worker_does_not_start_on_a_store_that_ignores_conditions(empty_stack, start_worker, tmp_path):
-    port = free_port()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     nanio = shutil.which("nanio", path=str(Path(sys.executable).parent))
     (tmp_path / "objects" / "results").mkdir(parents=True)
     server = Child(

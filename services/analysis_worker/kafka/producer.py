@@ -19,7 +19,13 @@ class Producer:
     """Sends one record at a time and waits for all in-sync replicas."""
 
     def __init__(self, settings: KafkaSettings) -> None:
-        self._producer = AIOKafkaProducer(
+        self._settings = settings
+        self._producer: AIOKafkaProducer | None = None
+
+    async def start(self) -> None:
+        """Connect. :raises BrokerUnavailable: when no broker answers."""
+        settings = self._settings
+        producer = AIOKafkaProducer(
             **connection_arguments(settings),
             acks="all",
             enable_idempotence=settings.producer_idempotence,
@@ -27,17 +33,17 @@ class Producer:
             # The window decides how much is under way; waiting for company would only add latency.
             linger_ms=0,
         )
-
-    async def start(self) -> None:
-        """Connect. :raises BrokerUnavailable: when no broker answers."""
         try:
-            await self._producer.start()
+            await producer.start()
         except KafkaError as error:
-            await self._producer.stop()
+            await producer.stop()
             raise BrokerUnavailable(f"no Kafka broker answers: {error}: check KAFKA_BOOTSTRAP_SERVERS") from error
+        self._producer = producer
 
     async def send(self, record: KafkaRecord) -> None:
         """Send and wait for the acknowledgement. :raises BrokerUnavailable: when there was none."""
+        if self._producer is None:
+            raise BrokerUnavailable("the producer was not started")
         try:
             await self._producer.send_and_wait(
                 record.topic, value=record.value, key=record.key, headers=list(record.headers)
@@ -47,4 +53,5 @@ class Producer:
 
     async def stop(self) -> None:
         """Flush and disconnect."""
-        await self._producer.stop()
+        if self._producer is not None:
+            await self._producer.stop()

@@ -1,0 +1,54 @@
+"""Without a public endpoint the media travel inside the request, and what is too large for that is said."""
+
+from __future__ import annotations
+
+import io
+import json
+
+from PIL import Image
+
+from tests.system.harness import Bucket
+
+
+async def test_a_picture_goes_inline_when_the_model_cannot_reach_the_store(
+    empty_stack, wire, simulator, start_worker, bucket, unique
+):
+    start_worker(S3_PUBLIC_ENDPOINT="")
+    data = io.BytesIO()
+    Image.effect_noise((900, 700), 90).convert("RGB").save(data, "JPEG", quality=95)
+    media = [{"kind": "image", **bucket.upload(f"inline/{unique}.jpg", data.getvalue())}]
+    await wire.publish({"request_id": unique, "media": media, "instruction": f"Say {unique}."})
+    done = (await wire.completion(unique)).data
+    assert (done.outcome, done.media[0].delivery) == ("succeeded", "inline")
+    [call] = await simulator.calls_with(unique)
+    part = next(part for part in call["parts"] if "image" in json.dumps(part))
+    # It decoded exactly the bytes that lie in the store.
+    assert str(len(data.getvalue())) in json.dumps(part)
+    assert "900" in json.dumps(part)
+
+
+async def test_what_is_too_large_to_go_inline_is_rejected(empty_stack, wire, start_worker, bucket, unique):
+    start_worker(S3_PUBLIC_ENDPOINT="")
+    data = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(data, "JPEG")
+    media = [{"kind": "image", **bucket.upload(f"inline/{unique}.jpg", data.getvalue() + bytes(8_000_000))}]
+    await wire.publish({"request_id": unique, "media": media})
+    completion = await wire.completion(unique)
+    assert (completion.data.outcome, completion.error_code) == ("rejected", "media_too_large")
+
+
+async def test_a_result_too_large_for_its_topic_travels_by_reference(
+    empty_stack, wire, simulator, start_worker, stack, unique
+):
+    start_worker(KAFKA_MAX_MESSAGE_BYTES="65536")
+    text = json.dumps({"words": "word " * 20_000})
+    await simulator.play({"match": {"contains": unique}, "do": {"text": text}}, chunk_characters=65_536)
+    request = {"request_id": unique, "instruction": f"Say {unique}.", "output_schema": {"type": "object"}}
+    await wire.publish(request | {"model": {"max_output_tokens": 65_536}})
+    completion = await wire.completion(unique)
+    reference = completion.data.result_ref
+    assert (completion.data.outcome, completion.data.result) == ("succeeded", None)
+    assert len(completion.heard.value) < 65_536
+    stored = Bucket(stack).read(reference.key, bucket=reference.bucket)
+    assert (stored.decode(), len(stored)) == (text, reference.size_bytes)
+    assert reference.key.startswith("default/")
