@@ -86,7 +86,9 @@ class _Nobody:
         """Forget it."""
 
 
-async def analyse_locally(request: AnalysisRequested, *, model: ModelSettings) -> tuple[AnalysisCompleted, str | None]:
+async def analyse_locally(
+    request: AnalysisRequested, *, model: ModelSettings, profiles: Path | None
+) -> tuple[AnalysisCompleted, str | None]:
     """Take a request whose media lie in the bucket `local` all the way; returns the completion and the result's text.
 
     :raises Stopped: when the operator's catalogue is broken. :raises DeadLettered: when the request is not valid.
@@ -101,7 +103,7 @@ async def analyse_locally(request: AnalysisRequested, *, model: ModelSettings) -
                 store=LocalFiles(),
                 pool=await stack.enter_async_context(ProbePool(children=1)),
                 catalogue=catalogue,
-                profiles=load_profiles(None),
+                profiles=load_profiles(profiles),
                 allowed={request.tenant: (f"{BUCKET}/*",)},
                 url_hosts=frozenset(),
                 default_model=model.name,

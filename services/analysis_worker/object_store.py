@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 SIGNED_SECONDS: Final = 900
 """Life of a URL that only we use; one is made per request."""
+SLICE_BYTES: Final = 256 * 1024
 PROBE_KEY: Final = "probe/conditional-write"
 """One key for ever: where an earlier start left it, the first write is refused already, which shows as much."""
 
@@ -143,12 +144,13 @@ class ObjectStore:
         if_match: str | None = None,
     ) -> str:
         """Write an object, conditionally when asked; returns its ETag. :raises Occupied: when the condition fails."""
-        headers = {"Content-Type": content_type}
+        # In slices, because aiohttp warns of one large body; the length keeps the request from being chunked.
+        headers = {"Content-Type": content_type, "Content-Length": str(len(body))}
         if if_none_match:
             headers["If-None-Match"] = "*"
         if if_match is not None:
             headers["If-Match"] = if_match
-        async with self._send("PUT", bucket, key, headers=headers, content=body) as response:
+        async with self._send("PUT", bucket, key, headers=headers, content=_slices(body)) as response:
             # 409: AWS answers ConditionalRequestConflict when two conditional writes race; 404: If-Match on nothing.
             if response.status_code in {412, 409} or (
                 if_match is not None and response.status_code == httpx.codes.NOT_FOUND
@@ -182,7 +184,7 @@ class ObjectStore:
         *,
         version_id: str | None = None,
         headers: Mapping[str, str] = {},
-        content: bytes | None = None,
+        content: AsyncIterator[bytes] | None = None,
     ) -> AsyncIterator[httpx.Response]:
         url = _sign(self._private, method, bucket, key, version_id=version_id)
         try:
@@ -197,6 +199,11 @@ class ObjectStore:
             raise StoreUnavailable(
                 f"{method} {bucket}/{key} at {urlsplit(url).netloc}: {error.fault} ({error})"
             ) from error
+
+
+async def _slices(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), SLICE_BYTES):
+        yield body[start : start + SLICE_BYTES]
 
 
 def _signer(settings: S3Settings, endpoint: str) -> Minio:

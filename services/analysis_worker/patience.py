@@ -29,9 +29,7 @@ async def patiently(operation: Callable[[], Awaitable[T]], *, wait: Callable[[fl
             tries += 1
             chance = random.random()  # noqa: S311 - jitter, no secret
             delay = next_delay(attempt=tries, error=error, now=0, deadline=None, random=chance, policy=PATIENT)
-            log.warning(
-                "store unavailable", extra={"event": "store_retried", "tries": tries, "message_text": error.message}
-            )
+            log.warning("store unavailable", extra={"event": "store_retried", "tries": tries, "error": error.message})
             await wait(PATIENT.cap_seconds if delay is None else delay)
 
 

@@ -138,7 +138,8 @@ class Line:
                 work.replans += 1
                 if work.replans >= MAX_REPLANS:
                     raise
-            except StoreUnavailable:
+            except StoreUnavailable as error:
+                log.warning("store unavailable", extra={"event": "store_retried", "error": error.message})
                 await asyncio.sleep(OUTAGE_PAUSE_SECONDS)
             else:
                 return

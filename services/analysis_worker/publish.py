@@ -59,7 +59,10 @@ async def _send(record: KafkaRecord, *, producer: Producer) -> None:
             tries += 1
             chance = random.random()  # noqa: S311 - jitter, no secret
             delay = next_delay(attempt=tries, error=error, now=0, deadline=None, random=chance, policy=PATIENT)
-            log.warning("not acknowledged", extra={"event": "publish_retried", "topic": record.topic, "tries": tries})
+            log.warning(
+                "not acknowledged",
+                extra={"event": "publish_retried", "topic": record.topic, "tries": tries, "error": error.message},
+            )
             await asyncio.sleep(PATIENT.cap_seconds if delay is None else delay)
         else:
             return

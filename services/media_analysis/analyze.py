@@ -12,7 +12,7 @@ import click
 
 from analysis_worker.local import BUCKET, analyse_locally
 from analysis_worker.logs import configure_logs
-from analysis_worker.settings import ModelSettings
+from analysis_worker.settings import ModelSettings, WorkerSettings
 from analysis_worker.sniff import sniff
 from media_analysis.outcome_lines import completion_lines
 from media_contracts import AnalysisRequested, MediaItem, ModelChoice, encode_completed
@@ -63,7 +63,10 @@ def command(  # noqa: PLR0917  (click passes options by name)
         model=ModelChoice(name=model),
     )
     configure_logs("WARNING")
-    completion, result_json = asyncio.run(analyse_locally(request, model=ModelSettings()))
+    folder = WorkerSettings().profiles_directory
+    completion, result_json = asyncio.run(
+        analyse_locally(request, model=ModelSettings(), profiles=Path(folder) if folder else None)
+    )
     click.echo(_data(completion, result_json) if as_json else "\n".join(completion_lines(completion)))
     return 0 if completion.outcome == "succeeded" else _NOT_SUCCEEDED
 
