@@ -40,11 +40,11 @@ async def send(shared_worker, wire, unique):
     """A function: publish a record, and right behind it a good one, which must complete and be nobody's victim."""
     followers = []
 
-    async def publish(value, *, partition, headers=None, key=unique.encode()):
+    async def publish(value, *, partition, headers=None, key=None):
         name = f"{unique[::-1]}-{len(followers)}"  # without `unique`, by which tests find their own calls
         followers.append(name)
         headers = headers if headers is not None else headers_of(unique)
-        sent = await wire.publish_raw(value, key=key, headers=headers, partition=partition)
+        sent = await wire.publish_raw(value, key=key or unique.encode(), headers=headers, partition=partition)
         next_one = await wire.publish_raw(
             request_of(name), key=name.encode(), headers=headers_of(name), partition=partition
         )
@@ -246,22 +246,21 @@ async def test_a_provider_down_for_longer_than_the_deadline_is_a_named_failure(s
     # Whether the last pause would pass the deadline or the last connection did is a matter of milliseconds.
     assert data.error.code in {"provider_unreachable", "deadline_exceeded"}
     assert {attempt.outcome for attempt in data.attempts} <= {"provider_unreachable", "cancelled"}
-    assert data.attempts[0].outcome == "provider_unreachable"
+    refused = [attempt for attempt in data.attempts if attempt.outcome == "provider_unreachable"]
+    assert {attempt.usage.total_tokens for attempt in refused} == {0}  # nothing was sent: a known zero
     await provider_down()  # the record behind it has time: it was kept, and now completes (`send`)
 
 
-async def test_bad_records_are_committed_like_good_ones(send, shared_worker, stack, wire, unique):
+async def test_bad_records_are_committed_like_good_ones(send, shared_worker, stack, unique):
     await send(None, partition=6)
     await send(b"{", partition=6)
     sent = await send(request_of(unique, profile="nobody-wrote-it"), partition=6)
-    partition, admin = (
-        TopicPartition(REQUESTED, 6),
-        AIOKafkaAdminClient(bootstrap_servers=stack.environment["KAFKA_BOOTSTRAP_SERVERS"]),
-    )
+    partition = TopicPartition(REQUESTED, 6)
+    admin = AIOKafkaAdminClient(bootstrap_servers=stack.environment["KAFKA_BOOTSTRAP_SERVERS"])
 
     async def committed():
         found = await admin.list_consumer_group_offsets(shared_worker.group_id, partitions=[partition])
-        return found[partition].offset == sent.offset + 2  # behind the good record that follows
+        return found[partition].offset == sent.offset + 2  # past the good record that follows
 
     await admin.start()
     try:
