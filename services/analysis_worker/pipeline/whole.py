@@ -1,0 +1,177 @@
+"""A delivered record in, an acknowledged completion or dead letter out: the stages, one after the other.
+
+The only module that imports the stages. What a stage raises decides how the request ends (errors.py); what nobody
+foresaw ends as `internal_error`. A store that does not answer is waited for: without the ledger nothing may be asked
+or published.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, assert_never
+
+from analysis_worker.completion import Ending, complete
+from analysis_worker.dead_letter import build_dead_letter, fit
+from analysis_worker.errors import (
+    AnalysisError,
+    DeadLettered,
+    InternalError,
+    WorkerCrashed,
+)
+from analysis_worker.expectation import first_attempt
+from analysis_worker.journey import Journey
+from analysis_worker.patience import finished_even_if_cancelled, patiently
+from analysis_worker.propagation import link_to
+from analysis_worker.publish import publish_completion, publish_dead_letter
+from analysis_worker.recall import Answered, Busy, Claimed, Crashed, Recalled, recall
+from analysis_worker.receive import receive
+from analysis_worker.record import record
+from analysis_worker.values import Delivered, Job, Stage
+
+if TYPE_CHECKING:
+    from analysis_worker.kafka.producer import Producer
+    from analysis_worker.ledger import Ledger
+    from analysis_worker.metrics import Metrics
+    from analysis_worker.pipeline.line import Line
+    from analysis_worker.recorder import Recorder
+    from analysis_worker.settings import Settings
+    from analysis_worker.window import Slot
+    from media_contracts import Attempt, KafkaRecord
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pipeline:
+    """The whole line, from the record to the broker's receipt."""
+
+    settings: Settings
+    line: Line
+    ledger: Ledger
+    recorder: Recorder
+    producer: Producer
+    metrics: Metrics
+
+    async def process(self, delivered: Delivered, slot: Slot) -> None:
+        """Take one record all the way; returns when the broker has acknowledged its end.
+
+        :raises Stopped: when the ledger holds what this release must not touch.
+        """
+        with Journey.begin(delivered, group=self.settings.kafka.group_id) as journey:
+            try:
+                with journey.stage(Stage.RECEIVE):
+                    job = self._receive(delivered)
+                    journey.identify(job)
+                with journey.stage(Stage.RECALL):
+                    recalled = await self._recall(job, slot)
+            except DeadLettered as fault:
+                journey.bury(fault)
+                self.metrics.count_dead_letter(fault.reason)
+                with journey.stage(Stage.PUBLISH):
+                    await self._bury(delivered, fault, slot)
+                return
+            match recalled:
+                case Answered(completion=recorded):
+                    links = link_to(recorded)
+                case Crashed(attempts=attempts):
+                    recorded, links = await self._record(job, self._crashed(attempts, journey), journey), ()
+                case Claimed(claim=claim):
+                    async with claim.kept_alive():
+                        ending = await self.line.analyse(job, claim, journey)
+                        recorded, links = await self._record(job, ending, journey), ()
+                case _:
+                    assert_never(recalled)
+            with journey.stage(Stage.PUBLISH):
+                await publish_completion(recorded, producer=self.producer, links=links)
+
+    async def _recall(self, job: Job, slot: Slot) -> Answered | Claimed | Crashed:
+        first = first_attempt(
+            job.request, catalogue=self.line.planner.catalogue, default_model=self.line.planner.default_model
+        )
+
+        async def look() -> Recalled:
+            return await recall(
+                job,
+                ledger=self.ledger,
+                first=first,
+                accounts=self.line.accounts,
+                max_starts=self.settings.worker.max_starts,
+            )
+
+        while True:
+            recalled = await patiently(look, wait=slot.wait)
+            if not isinstance(recalled, Busy):
+                return recalled
+            await slot.wait(recalled.seconds)
+
+    def _receive(self, delivered: Delivered) -> Job:
+        try:
+            return receive(
+                delivered,
+                now=self.line.now(),
+                tenant_topics=self.settings.kafka.tenant_topics,
+                default_deadline_seconds=self.settings.worker.default_deadline_seconds,
+            )
+        except DeadLettered:
+            raise
+        except Exception as error:
+            # A record that no decoder foresaw would stop one worker after another: it is kept, and the line goes on.
+            log.exception("unforeseen", extra={"event": "internal_error", "stage": Stage.RECEIVE.value})
+            raise DeadLettered(
+                f"the record cannot be decoded: {type(error).__name__}", reason="invalid_request"
+            ) from error
+
+    async def _record(self, job: Job, ending: Ending, journey: Journey) -> KafkaRecord:
+        with journey.stage(Stage.RECORD):
+            try:
+                recorded = await self._recorded(job, ending, journey)
+            except (AnalysisError, asyncio.CancelledError):
+                raise
+            except Exception as error:
+                log.exception("unforeseen", extra={"event": "internal_error", "stage": Stage.RECORD.value})
+                fault = InternalError(f"{type(error).__name__} in the stage record: a fault of the worker's")
+                plain = replace(ending, plan=None, answer=None, findings=None, fault=fault, stage=Stage.RECORD)
+                recorded = await self._recorded(job, plain, journey)
+        return recorded
+
+    async def _recorded(self, job: Job, ending: Ending, journey: Journey) -> KafkaRecord:
+        completion = complete(job, ending, now=self.line.now(), worker=self.line.worker)
+        json_text = ending.findings.json_text if ending.findings else None
+        recorded = await finished_even_if_cancelled(
+            patiently(
+                lambda: record(job, completion, result_json=json_text, recorder=self.recorder), wait=asyncio.sleep
+            )
+        )
+        self.metrics.count(completion)
+        journey.end(completion.outcome, code=completion.error.code if completion.error else None)
+        return recorded
+
+    async def _bury(self, delivered: Delivered, fault: DeadLettered, slot: Slot) -> None:
+        letter = build_dead_letter(
+            delivered, fault, now=self.line.now(), worker=f"{self.line.worker.name}/{self.line.worker.version}"
+        )
+        fitting = await patiently(
+            lambda: fit(
+                letter,
+                delivered,
+                store=self.recorder.store,
+                bucket=self.recorder.bucket,
+                max_bytes=self.recorder.max_value_bytes,
+            ),
+            wait=slot.wait,
+        )
+        await publish_dead_letter(fitting, producer=self.producer)
+
+    def _crashed(self, attempts: tuple[Attempt, ...], journey: Journey) -> Ending:
+        starts = self.settings.worker.max_starts
+        return Ending(
+            attempts=attempts,
+            cost=self.line.accounts.total(attempts),
+            fault=WorkerCrashed(
+                f"started {starts} times without an end (WORKER_MAX_STARTS): look at the workers' logs"
+            ),
+            stage=Stage.RECALL,
+            trace_id=journey.trace_id,
+        )
