@@ -50,6 +50,9 @@ class ClaimKeeper(Protocol):
     async def rewrite(self, key: str, document: ClaimDocument) -> None:
         """Overwrite a claim of ours."""
 
+    def let_go(self, key: str) -> None:
+        """A claim of ours is no longer worked on."""
+
 
 class Claim:
     """Our right to ask for one request; it remembers every call that is made under it."""
@@ -109,6 +112,7 @@ class Claim:
         try:
             yield
         finally:
+            self._ledger.let_go(self._key)
             beat.cancel()
             with suppress(asyncio.CancelledError):
                 await beat
@@ -131,10 +135,11 @@ class Ledger:
         self._bucket = bucket
         self._owner = owner
         self._now = now
+        self._held: set[str] = set()
         self.stale_seconds = stale_seconds
 
     async def take(self, job: Job, *, start: int, first: OpenAttempt, earlier: tuple[Attempt, ...]) -> Claim | None:
-        """Create the claim of the `start`-th start; None when somebody else has it."""
+        """Create the claim of the `start`-th start; None when somebody else has it, or another task of ours."""
         document = ClaimDocument(
             fingerprint=job.fingerprint,
             owner=self._owner,
@@ -146,8 +151,23 @@ class Ledger:
         try:
             await self._store.put(self._bucket, key, encode_claim(document), content_type=_JSON, if_none_match=True)
         except Occupied:
-            return None
+            orphan = await self._orphan(key)
+            if orphan is None:
+                return None
+            document = orphan
+        self._held.add(key)
         return Claim(ledger=self, key=key, document=document, earlier=earlier)
+
+    async def _orphan(self, key: str) -> ClaimDocument | None:
+        """A claim of ours that no task holds: the store wrote it and its reply was lost on the way."""
+        blob = await self._store.get(self._bucket, key)
+        document = decode_claim(blob.body) if blob else None
+        ours = document is not None and document.owner == self._owner and key not in self._held
+        return document if ours and document is not None and not document.released else None
+
+    def let_go(self, key: str) -> None:
+        """A claim of ours is no longer worked on."""
+        self._held.discard(key)
 
     async def rewrite(self, key: str, document: ClaimDocument) -> None:
         """Overwrite a claim of ours."""

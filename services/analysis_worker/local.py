@@ -85,6 +85,9 @@ class _Nobody:
     async def rewrite(self, key: str, document: ClaimDocument) -> None:
         """Forget it."""
 
+    def let_go(self, key: str) -> None:
+        """There is nothing to let go."""
+
 
 async def analyse_locally(
     request: AnalysisRequested, *, model: ModelSettings, profiles: Path | None
