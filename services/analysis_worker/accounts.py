@@ -20,14 +20,20 @@ if TYPE_CHECKING:
     from analysis_worker.catalogue import Catalogue
     from analysis_worker.ledger import SeenClaim
     from analysis_worker.ledger_format import OpenAttempt
+    from analysis_worker.tokens import InputTokens
 
 
 class Accounts:
     """Prices attempts by the catalogue's list of one region."""
 
-    def __init__(self, *, catalogue: Catalogue, region: str) -> None:
+    def __init__(self, *, catalogue: Catalogue, region: str, expected: InputTokens | None = None) -> None:
         self._catalogue = catalogue
         self._region = region
+        self._expected = expected
+
+    def expecting(self, expected: InputTokens) -> Accounts:
+        """The same for one request: `expected` is zero for modalities that it cannot contain (prices.price)."""
+        return Accounts(catalogue=self._catalogue, region=self._region, expected=expected)
 
     def close(
         self,
@@ -74,7 +80,7 @@ class Accounts:
             card = self._catalogue.card(model)
         except ModelUnknown:
             return None
-        return price(usage=usage, card=card, region=self._region, speech=False)
+        return price(usage=usage, card=card, region=self._region, speech=False, expected=self._expected)
 
     def total(self, attempts: Sequence[Attempt]) -> Cost | None:
         """The price of all calls together; None when one of them has no price or they differ in currency."""

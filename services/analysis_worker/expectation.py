@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from analysis_worker.errors import ModelUnknown
 from analysis_worker.ledger_format import OpenAttempt
-from analysis_worker.tokens import conversation_tokens
+from analysis_worker.tokens import InputTokens, conversation_tokens
 
 if TYPE_CHECKING:
     from analysis_worker.cards import ModelCard, TokenRule
@@ -27,6 +27,17 @@ def first_attempt(request: AnalysisRequested, *, catalogue: Catalogue, default_m
     except ModelUnknown:
         tokens = 0
     return OpenAttempt(number=1, kind="analysis", model=model, input_tokens=tokens)
+
+
+def modalities(request: AnalysisRequested) -> InputTokens:
+    """One token of each modality that the request can hold: what is not in it cannot hide among unreported tokens."""
+    kinds = {item.kind for item in (*request.media, *(item for turn in request.history for item in turn.media))}
+    return InputTokens(
+        text=1,
+        image=int("image" in kinds),
+        video=int(bool(kinds & {"video", "frames"})),
+        audio=int(bool(kinds & {"audio", "video"})),
+    )
 
 
 def _most_input_tokens(request: AnalysisRequested, card: ModelCard) -> int:

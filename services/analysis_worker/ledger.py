@@ -24,7 +24,7 @@ from analysis_worker.ledger_format import (
 from analysis_worker.object_store import ObjectStore, Occupied
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
     from datetime import datetime
 
     from analysis_worker.values import Job
@@ -78,6 +78,10 @@ class Claim:
     def next_number(self) -> int:
         """The number of the next call."""
         return len(self.attempts) + 1
+
+    def let_go(self) -> None:
+        """Nothing is done under it."""
+        self._ledger.let_go(self._key)
 
     async def open(self, attempt: OpenAttempt) -> None:
         """Write down a call before it is made; the claim itself did that for the first one."""
@@ -151,19 +155,21 @@ class Ledger:
         try:
             await self._store.put(self._bucket, key, encode_claim(document), content_type=_JSON, if_none_match=True)
         except Occupied:
-            orphan = await self._orphan(key)
-            if orphan is None:
-                return None
-            document = orphan
+            return None
         self._held.add(key)
         return Claim(ledger=self, key=key, document=document, earlier=earlier)
 
-    async def _orphan(self, key: str) -> ClaimDocument | None:
-        """A claim of ours that no task holds: the store wrote it and its reply was lost on the way."""
-        blob = await self._store.get(self._bucket, key)
-        document = decode_claim(blob.body) if blob else None
-        ours = document is not None and document.owner == self._owner and key not in self._held
-        return document if ours and document is not None and not document.released else None
+    def adopt(self, job: Job, claims: Sequence[SeenClaim], *, earlier: tuple[Attempt, ...]) -> Claim | None:
+        """The newest claim, when it is ours and no task holds it: the store wrote it and its reply was lost.
+
+        Whoever adopts has to look for an answer afterwards: the claim of a finished request looks the same.
+        """
+        document = claims[-1].document
+        key = _claim_key(job, len(claims))
+        if document.owner != self._owner or document.released or key in self._held:
+            return None
+        self._held.add(key)
+        return Claim(ledger=self, key=key, document=document, earlier=earlier)
 
     def let_go(self, key: str) -> None:
         """A claim of ours is no longer worked on."""

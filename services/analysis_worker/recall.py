@@ -5,17 +5,17 @@ The undisturbed path is one conditional write. Only when that is refused does it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from analysis_worker.errors import DeadLettered
-from analysis_worker.ledger_format import OpenAttempt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from analysis_worker.accounts import Accounts
     from analysis_worker.ledger import Claim, Ledger, SeenClaim
+    from analysis_worker.ledger_format import OpenAttempt
     from analysis_worker.values import Job
     from media_contracts import Attempt, KafkaRecord
 
@@ -68,18 +68,32 @@ async def recall(job: Job, *, ledger: Ledger, first: OpenAttempt, accounts: Acco
     if not claims:  # removed between our write and our look: begin anew
         return Busy(seconds=0)
     _require_same(job, claims[0].document.fingerprint)
+    adopted = ledger.adopt(job, claims, earlier=accounts.settle(claims[:-1]))
+    if adopted is not None:
+        return await _adopted(job, adopted, ledger=ledger)
     match decide(claims, stale_seconds=ledger.stale_seconds, max_starts=max_starts):
         case float(seconds):
             return Busy(seconds=seconds)
         case None:
             return Crashed(attempts=accounts.settle(claims))
         case int(start):
-            earlier = accounts.settle(claims)
-            opened = OpenAttempt(
-                number=len(earlier) + 1, kind=first.kind, model=first.model, input_tokens=first.input_tokens
-            )
-            claim = await ledger.take(job, start=start, first=opened, earlier=earlier)
-            return Claimed(claim=claim) if claim else Busy(seconds=0)
+            return await _start(job, start, ledger=ledger, first=first, earlier=accounts.settle(claims))
+
+
+async def _adopted(job: Job, claim: Claim, *, ledger: Ledger) -> Claimed | Answered:
+    """The claim of a finished request looks like a lost one, so the answer is asked for once more."""
+    answer = await ledger.answer(job)
+    if answer is None:
+        return Claimed(claim=claim)
+    claim.let_go()
+    return Answered(completion=answer.completion)
+
+
+async def _start(
+    job: Job, start: int, *, ledger: Ledger, first: OpenAttempt, earlier: tuple[Attempt, ...]
+) -> Claimed | Busy:
+    claim = await ledger.take(job, start=start, first=replace(first, number=len(earlier) + 1), earlier=earlier)
+    return Claimed(claim=claim) if claim else Busy(seconds=0)
 
 
 def decide(claims: Sequence[SeenClaim], *, stale_seconds: float, max_starts: int) -> int | float | None:

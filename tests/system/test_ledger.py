@@ -8,9 +8,12 @@ from datetime import UTC, datetime
 
 import pytest_asyncio
 
+from analysis_worker.accounts import Accounts
+from analysis_worker.catalogue import load_catalogue
 from analysis_worker.ledger import Ledger
 from analysis_worker.ledger_format import OpenAttempt
 from analysis_worker.object_store import ObjectStore
+from analysis_worker.recall import Answered, Busy, Claimed, recall
 from analysis_worker.receive import receive
 from analysis_worker.settings import S3Settings
 from analysis_worker.transport import build_client
@@ -54,11 +57,29 @@ async def test_another_task_of_the_same_worker_does_not_take_it_either(open_ledg
     assert await ledger.take(job(unique), start=1, first=FIRST, earlier=()) is None
 
 
+def look(unique, ledger):
+    accounts = Accounts(catalogue=load_catalogue(), region="beijing")
+    return recall(job(unique), ledger=ledger, first=FIRST, accounts=accounts, max_starts=3)
+
+
 async def test_a_claim_whose_reply_was_lost_is_ours_at_the_next_try(open_ledger, unique):
     # The store wrote it for this owner, and no task of the owner knows of it.
-    assert await open_ledger("one").take(job(unique), start=1, first=FIRST, earlier=()) is not None
-    assert await open_ledger("one").take(job(unique), start=1, first=FIRST, earlier=()) is not None
-    assert await open_ledger("two").take(job(unique), start=1, first=FIRST, earlier=()) is None
+    await open_ledger("one").take(job(unique), start=1, first=FIRST, earlier=())
+    assert isinstance(await look(unique, open_ledger("two")), Busy)
+    ledger = open_ledger("one")
+    assert isinstance(await look(unique, ledger), Claimed)
+    assert isinstance(await look(unique, ledger), Busy)
+
+
+async def test_a_finished_request_is_answered_and_never_adopted(open_ledger, unique):
+    ledger = open_ledger("one")
+    first = await look(unique, ledger)
+    completion = KafkaRecord(topic="c", key=b"k", value=b"{}", headers=())
+    async with first.claim.kept_alive():
+        await ledger.record(job(unique), completion=completion, outcome="succeeded")
+    again = await look(unique, ledger)
+    assert isinstance(again, Answered)
+    assert again.completion == completion
 
 
 async def test_the_first_recorded_completion_is_everybodys(open_ledger, unique):

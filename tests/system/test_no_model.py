@@ -1,6 +1,4 @@
-"""No key, a wrong key, no provider: the request says so, and the next worker that has one goes on."""
-
-from datetime import UTC, datetime, timedelta
+"""No key, a wrong key: the request says so, and the next worker that has one goes on."""
 
 import pytest
 
@@ -18,20 +16,8 @@ async def test_a_request_fails_by_name(empty_stack, wire, start_worker, unique, 
     await wire.publish({"request_id": unique, "instruction": "Say it."})
     completion = await wire.completion(unique)
     assert (completion.data.outcome, completion.error_code) == ("failed", "provider_unauthorized")
-    assert completion.data.error.http_status == 401
+    assert (completion.data.error.http_status, completion.data.error.stage) == (401, "ask")
     assert completion.data.usage.total_tokens == 0
     assert "no-such-key" not in worker.stderr
-    assert await worker.stop() == 0
-    await assert_next_completes(wire, start_worker, unique)
-
-
-async def test_a_provider_down_for_longer_than_the_deadline_fails_the_request(empty_stack, wire, start_worker, unique):
-    worker = await start_worker(MODEL_BASE_URL="http://127.0.0.1:9/compatible-mode/v1").wait_ready()
-    deadline = (datetime.now(UTC) + timedelta(seconds=3)).isoformat()
-    await wire.publish({"request_id": unique, "instruction": "Say it.", "limits": {"deadline": deadline}})
-    completion = await wire.completion(unique)
-    assert completion.data.outcome == "failed"
-    assert completion.error_code in {"provider_unreachable", "deadline_exceeded"}
-    assert completion.data.usage.total_tokens == 0
     assert await worker.stop() == 0
     await assert_next_completes(wire, start_worker, unique)

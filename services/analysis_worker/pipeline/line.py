@@ -19,6 +19,7 @@ from analysis_worker.errors import (
     Stopped,
     StoreUnavailable,
 )
+from analysis_worker.expectation import modalities
 from analysis_worker.fetch import fetch
 from analysis_worker.journey import Journey
 from analysis_worker.patience import finished_even_if_cancelled
@@ -71,6 +72,10 @@ class Line:
     worker: WorkerInfo
     now: Callable[[], datetime]
 
+    def accounts_of(self, job: Job) -> Accounts:
+        """The accounts of one request."""
+        return self.accounts.expecting(modalities(job.request))
+
     async def analyse(self, job: Job, claim: Claim, journey: Journey) -> Ending:
         """Plan, ask and validate within the deadline; always comes to an ending, unless it is cancelled."""
         work = _Work()
@@ -98,7 +103,7 @@ class Line:
             )
         return Ending(
             attempts=claim.attempts,
-            cost=self.accounts.total(claim.attempts),
+            cost=self.accounts_of(job).total(claim.attempts),
             plan=work.plan,
             answer=work.answer,
             findings=work.findings if fault is None else None,
@@ -114,7 +119,7 @@ class Line:
                 with journey.stage(Stage.PLAN):
                     work.plan = await plan(job, planner=self.planner, now=self.now(), spent=spent(claim.attempts))
                 with journey.stage(Stage.ASK):
-                    work.answer = await ask(job, work.plan, claim, asker=self._asker(journey, work))
+                    work.answer = await ask(job, work.plan, claim, asker=self._asker(job, journey, work))
                 with journey.stage(Stage.VALIDATE):
                     work.findings = validate(work.answer, schema=work.plan.schema)
             except MediaChanged:
@@ -127,10 +132,10 @@ class Line:
             else:
                 return
 
-    def _asker(self, journey: Journey, work: _Work) -> Asker:
+    def _asker(self, job: Job, journey: Journey, work: _Work) -> Asker:
         return Asker(
             api=self.api,
-            accounts=self.accounts,
+            accounts=self.accounts_of(job),
             policy=RetryPolicy(max_attempts=self.max_attempts),
             now=self.now,
             heard=work.hear,

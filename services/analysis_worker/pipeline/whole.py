@@ -76,7 +76,7 @@ class Pipeline:
                 case Answered(completion=recorded):
                     links = link_to(recorded)
                 case Crashed(attempts=attempts):
-                    recorded, links = await self._record(job, self._crashed(attempts, journey), journey), ()
+                    recorded, links = await self._record(job, self._crashed(job, attempts, journey), journey), ()
                 case Claimed(claim=claim):
                     async with claim.kept_alive():
                         ending = await self.line.analyse(job, claim, journey)
@@ -96,7 +96,7 @@ class Pipeline:
                 job,
                 ledger=self.ledger,
                 first=first,
-                accounts=self.line.accounts,
+                accounts=self.line.accounts_of(job),
                 max_starts=self.settings.worker.max_starts,
             )
 
@@ -164,11 +164,11 @@ class Pipeline:
         )
         await publish_dead_letter(fitting, producer=self.producer)
 
-    def _crashed(self, attempts: tuple[Attempt, ...], journey: Journey) -> Ending:
+    def _crashed(self, job: Job, attempts: tuple[Attempt, ...], journey: Journey) -> Ending:
         starts = self.settings.worker.max_starts
         return Ending(
             attempts=attempts,
-            cost=self.line.accounts.total(attempts),
+            cost=self.line.accounts_of(job).total(attempts),
             fault=WorkerCrashed(
                 f"started {starts} times without an end (WORKER_MAX_STARTS): look at the workers' logs"
             ),
