@@ -60,6 +60,11 @@ async def recall(job: Job, *, ledger: Ledger, first: OpenAttempt, accounts: Acco
     claim = await ledger.take(job, start=1, first=first, earlier=())
     if claim is not None:
         return Claimed(claim=claim)
+    return await _look(job, ledger=ledger, first=first, accounts=accounts, max_starts=max_starts)
+
+
+async def _look(job: Job, *, ledger: Ledger, first: OpenAttempt, accounts: Accounts, max_starts: int) -> Recalled:
+    """What others wrote about the request, and what that allows."""
     answer = await ledger.answer(job)
     if answer is not None:
         _require_same(job, answer.fingerprint)
