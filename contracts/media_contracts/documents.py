@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
 from pydantic import ValidationError
@@ -88,9 +89,8 @@ def _is_deeper(document: Any, limit: int) -> bool:
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) != len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        raise ValueError(f"duplicate key {repeated[0]!r}")
+        counts = Counter(name for name, _ in pairs)
+        raise ValueError(f"duplicate key {min(name for name, count in counts.items() if count > 1)!r}")
     return document
 
 

@@ -44,7 +44,11 @@ def chat_span(parameters: CallParameters, *, api: ModelApi, number: int) -> Iter
     attributes.update({name: value for name, value in optional.items() if value is not None})
     tracer = trace.get_tracer(names.SCOPE)
     with tracer.start_as_current_span(
-        f"{names.CHAT} {parameters.model}", kind=SpanKind.CLIENT, attributes=attributes, record_exception=False
+        f"{names.CHAT} {parameters.model}",
+        kind=SpanKind.CLIENT,
+        attributes=attributes,
+        record_exception=False,
+        set_status_on_exception=False,
     ) as span:
         yield span
 

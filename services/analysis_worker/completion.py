@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from analysis_worker.values import AnalysisPlan, Findings, Job, PlannedMedia, Stage
 
 Outcome = Literal["succeeded", "failed", "rejected"]
+SHOWN_FIELDS: Final = 32
 FINAL: Final = (Rejected, ProviderRefused, ContentFiltered)
 """Faults that the same request would meet again."""
 
@@ -102,7 +103,8 @@ def _error(ending: Ending) -> ErrorInfo | None:
 
 
 def _warnings(job: Job, ending: Ending) -> Iterator[WarningInfo]:
-    for path in job.event.unknown_fields:
+    # Bounded, or a request full of them would end in a completion that fits no topic.
+    for path in job.event.unknown_fields[:SHOWN_FIELDS]:
         yield WarningInfo(
             code="unknown_field", path=path, message="this release does not know the field and ignored it"
         )

@@ -152,11 +152,18 @@ class Ledger:
             open=first,
         )
         key = _claim_key(job, start)
+        if key in self._held:
+            return None
+        # Held before it is written: while the reply is under way the claim must look like ours to our other tasks.
+        self._held.add(key)
         try:
             await self._store.put(self._bucket, key, encode_claim(document), content_type=_JSON, if_none_match=True)
         except Occupied:
+            self._held.discard(key)
             return None
-        self._held.add(key)
+        except BaseException:
+            self._held.discard(key)
+            raise
         return Claim(ledger=self, key=key, document=document, earlier=earlier)
 
     def adopt(self, job: Job, claims: Sequence[SeenClaim], *, earlier: tuple[Attempt, ...]) -> Claim | None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
+from analysis_worker.provider_errors import safe_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -68,7 +70,7 @@ def transfer() -> Iterator[None]:
         yield
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
         fault = fault_of(error) or Fault.CUT
-        raise TransferFailed(fault, f"{type(error).__name__}: {error}") from error
+        raise TransferFailed(fault, safe_text(f"{type(error).__name__}: {error}")) from error
 
 
 def build_client(*, connections: int, connect_seconds: float, read_seconds: float) -> httpx.AsyncClient:

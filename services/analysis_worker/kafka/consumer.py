@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 REBALANCE_MARGIN_SECONDS = 25
 METADATA_SECONDS = 10
+LAST_TIMESTAMP_MS = 253_402_300_799_000
 
 
 class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
@@ -116,7 +118,10 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         if self._commits is not None:
             self._commits.cancel()
             await asyncio.gather(self._commits, return_exceptions=True)
-            await self.committer.commit()
+            # A broker that is gone must not hold up the end: what is not committed is replayed from the ledger.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._revoke_seconds):
+                    await self.committer.commit()
         await self.broker.stop()
 
     @property
@@ -191,7 +196,8 @@ def delivered_of(record: ConsumerRecord) -> Delivered:
         ),
         partition=record.partition,
         offset=record.offset,
-        timestamp_ms=record.timestamp,
+        # A producer may send any number; beyond the year 9999, or -1 for none, the broker's is as good as now.
+        timestamp_ms=record.timestamp if 0 < record.timestamp < LAST_TIMESTAMP_MS else int(time.time() * 1000),
     )
 
 
