@@ -120,7 +120,10 @@ async def analyse_locally(
         )
 
         def claim(job: Job) -> Claim:
-            first = first_attempt(job.request, catalogue=catalogue, default_model=model.name)
+            planner = line.planner
+            first = first_attempt(
+                job.request, catalogue=catalogue, profiles=planner.profiles, default_model=planner.default_model
+            )
             document = ClaimDocument(
                 fingerprint=job.fingerprint, owner="", start=1, started_at=_now().isoformat(), open=first
             )

@@ -102,9 +102,7 @@ async def test_a_conflict_is_found_while_the_first_is_still_asked(shared_worker,
     assert (await wire.completion(unique)).data.outcome == "succeeded"
 
 
-async def test_a_failure_of_the_provider_is_tried_again_and_both_calls_are_told(
-    shared_worker, wire, simulator, unique
-):
+async def test_a_failure_of_the_provider_is_tried_again_and_both_calls_are_told(shared_worker, wire, simulator, unique):
     await simulator.play(rule(unique, nth=1, fault="server_error"))
     await wire.publish(asking(unique))
     data = (await wire.completion(unique)).data
@@ -135,9 +133,7 @@ async def test_a_stream_that_breaks_off_is_paid_as_estimated_and_asked_again(sha
     assert Decimal(data.cost.amount) == expected
 
 
-async def test_an_offset_is_not_committed_past_an_unfinished_record(
-    shared_worker, wire, simulator, committed, unique
-):
+async def test_an_offset_is_not_committed_past_an_unfinished_record(shared_worker, wire, simulator, committed, unique):
     await simulator.play(rule(f"{unique}-slow", fault="hold"))
     names = [f"{unique}-slow", f"{unique}-quick"]
     sent = [await wire.publish_raw(json.dumps(asking(name)).encode(), partition=7) for name in names]

@@ -18,9 +18,7 @@ def asking(unique, **more):
     return {"request_id": unique, "instruction": f"Say {unique}."} | more
 
 
-async def test_sigterm_lets_a_running_answer_end_and_commits_it(
-    empty_stack, wire, simulator, start_worker, unique
-):
+async def test_sigterm_lets_a_running_answer_end_and_commits_it(empty_stack, wire, simulator, start_worker, unique):
     await simulator.play(rule(unique, **SLOW))
     worker = await start_worker().wait_ready()
     sent = await wire.publish_raw(json.dumps(asking(unique)).encode(), partition=3)

@@ -87,8 +87,9 @@ class Pipeline:
                 await publish_completion(recorded, producer=self.producer, links=links)
 
     async def _recall(self, job: Job, slot: Slot) -> Answered | Claimed | Crashed:
+        planner = self.line.planner
         first = first_attempt(
-            job.request, catalogue=self.line.planner.catalogue, default_model=self.line.planner.default_model
+            job.request, catalogue=planner.catalogue, profiles=planner.profiles, default_model=planner.default_model
         )
 
         async def look() -> Recalled:
