@@ -7,12 +7,10 @@ import json
 from decimal import Decimal
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
 from PIL import Image
 
 from media_contracts import Identity
-from media_contracts.topics import REQUESTED
-from tests.processes import until
+from media_contracts.topics import COMPLETED, REQUESTED
 
 
 def photograph(colour=(200, 80, 40), size=(640, 480)):
@@ -35,7 +33,8 @@ async def test_a_picture_by_url_is_answered_priced_and_recorded(
 ):
     labels = {"shop": "42"}
     request = {"request_id": unique, "media": [picture], "profile": "describe", "instruction": unique, "labels": labels}
-    await wire.publish(request)
+    event_id = f"event-{unique}"
+    await wire.publish(request, event_id=event_id)
     completion = await wire.completion(unique)
     data = completion.data
     assert (data.outcome, data.labels, data.media[0].delivery) == ("succeeded", labels, "presigned")
@@ -45,12 +44,27 @@ async def test_a_picture_by_url_is_answered_priced_and_recorded(
         call["usage"]["prompt_tokens"],
         call["usage"]["completion_tokens"],
     )
-    assert data.usage.input.image == call["usage"]["prompt_tokens_details"]["image_tokens"] == 302
+    told = call["usage"]["prompt_tokens_details"]
+    assert (data.usage.input.image, data.usage.input.text) == (told["image_tokens"], told["text_tokens"])
+    assert (data.usage.total_tokens, data.usage.input.image) == (call["usage"]["total_tokens"], 302)
+    assert (data.usage.calls, data.usage.estimated.calls, data.attempts[0].basis) == (1, 0, "reported")
     # qwen3.5-omni-plus, Beijing: 7 CNY a million in, 40 out (provider.md, section 1e).
     expected = (Decimal(7) * data.usage.input_tokens + Decimal(40) * data.usage.output_tokens) / Decimal(10**6)
     assert Decimal(data.cost.amount) == expected
     assert completion.event.event_id == identity(unique)
     assert (completion.heard.key, completion.event.source) == (unique.encode(), "/media-analysis")
+    headers = dict(completion.heard.headers)
+    assert len(headers) == len(completion.heard.headers)
+    assert {name: value.decode() for name, value in headers.items() if name not in {"ce_time", "traceparent"}} == {
+        "content-type": "application/json",
+        "ce_specversion": "1.0",
+        "ce_id": identity(unique),
+        "ce_source": "/media-analysis",
+        "ce_type": COMPLETED,
+        "ce_subject": unique,
+        "ce_causationid": event_id,
+    }
+    assert headers["ce_time"].decode() == json.loads(completion.heard.value)["completed_at"]
     prefix = f"ledger/default/{identity(unique)}/"
     assert bucket.keys(prefix) == [f"{prefix}answer.json", f"{prefix}claim-1.json"]
 
@@ -121,25 +135,6 @@ async def test_plain_json_and_structured_events_are_requests_too(shared_worker, 
     structured = await wire.completion(f"{unique}-structured")
     assert structured.event.event_id == identity(f"{unique}-structured", source="/elsewhere")
     assert (structured.data.request.event_id, structured.heard.header("ce_causationid")) == ("e-1", "e-1")
-
-
-async def test_finished_offsets_are_committed(shared_worker, stack, wire, unique):
-    sent = await wire.publish_raw(json.dumps({"request_id": unique, "instruction": "Say it."}).encode(), partition=5)
-    await wire.completion(unique)
-    admin = AIOKafkaAdminClient(bootstrap_servers=stack.environment["KAFKA_BOOTSTRAP_SERVERS"])
-    await admin.start()
-    try:
-        from aiokafka import TopicPartition  # noqa: PLC0415 - beside its only use
-
-        partition = TopicPartition(REQUESTED, 5)
-
-        async def committed():
-            found = await admin.list_consumer_group_offsets(shared_worker.group_id, partitions=[partition])
-            return found[partition].offset == sent.offset + 1
-
-        await until(committed)
-    finally:
-        await admin.close()
 
 
 async def test_a_film_and_a_recording_are_answered_too(shared_worker, wire, bucket, unique):

@@ -8,17 +8,26 @@ import json
 from PIL import Image
 
 from tests.system.harness import Bucket
+from tests.system.harness_tap import Passed, open_tap
 
 
 async def test_a_picture_goes_inline_when_the_model_cannot_reach_the_store(
     empty_stack, wire, simulator, start_worker, bucket, unique
 ):
-    start_worker(S3_PUBLIC_ENDPOINT="")
     data = io.BytesIO()
     Image.effect_noise((900, 700), 90).convert("RGB").save(data, "JPEG", quality=95)
     media = [{"kind": "image", **bucket.upload(f"inline/{unique}.jpg", data.getvalue())}]
-    await wire.publish({"request_id": unique, "media": media, "instruction": f"Say {unique}."})
-    done = (await wire.completion(unique)).data
+    async with open_tap(empty_stack.environment["S3_ENDPOINT"]) as tap:
+        worker = start_worker(S3_PUBLIC_ENDPOINT="", S3_ENDPOINT=tap.url, WORKER_CLAIM_STALE_SECONDS="600")
+        await wire.publish({"request_id": unique, "media": media, "instruction": f"Say {unique}."})
+        completion = await wire.completion(unique)
+        done = completion.data
+        assert await worker.stop() == 0
+    # The whole ledger traffic of an undisturbed request: the claim and the answer, written on condition, nothing read.
+    folder = f"/results/ledger/default/{completion.event.event_id}"
+    assert sorted(tap.requests("/ledger/default/"), key=lambda one: one.path) == [
+        Passed(method="PUT", path=f"{folder}/{name}.json", if_none_match=True) for name in ("answer", "claim-1")
+    ]
     assert (done.outcome, done.media[0].delivery) == ("succeeded", "inline")
     [call] = await simulator.calls_with(unique)
     part = next(part for part in call["parts"] if "image" in json.dumps(part))
