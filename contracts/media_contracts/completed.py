@@ -36,7 +36,7 @@ class ResultRef(Value):
 class Artifact(Value):
     """A file that came out of the analysis."""
 
-    role: Annotated[str, Field(examples=["speech", "srt", "webvtt"])]
+    role: Annotated[str, Field(examples=["speech", "srt", "webvtt", "completion"])]
     bucket: str
     key: str
     sha256: Sha256
@@ -109,7 +109,7 @@ class Estimate(Value):
 
 
 class Attempt(Value):
-    """One call to a model, won, lost or cut off."""
+    """One call to a model, won, lost or cut off; or several alike, whose number is `usage.calls`."""
 
     number: Annotated[int, Field(ge=1)]
     kind: Annotated[str, Field(examples=["analysis", "segment", "reduce", "repair", "speech"])]

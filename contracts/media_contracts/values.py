@@ -21,7 +21,13 @@ class Value(BaseModel):
     """A published value: frozen, strictly typed, and deaf to fields that a newer minor version adds."""
 
     model_config = ConfigDict(
-        frozen=True, strict=True, extra="ignore", allow_inf_nan=False, use_attribute_docstrings=True
+        frozen=True,
+        strict=True,
+        extra="ignore",
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+        # A traceback would show the answer; the faults that we list ourselves quote what they need.
+        hide_input_in_errors=True,
     )
 
     def with_faults(self, faults: Iterable[tuple[str, str]]) -> Self:

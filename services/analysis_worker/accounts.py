@@ -6,9 +6,10 @@ Unknown is never zero: an attempt that nobody closed counts its input estimate, 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from analysis_worker.errors import ModelUnknown
+from analysis_worker.abridgement import merged
+from analysis_worker.errors import ModelUnknown, ProviderUnreachable
 from analysis_worker.prices import price
 from analysis_worker.usage import ReportedUsage, to_usage
 from media_contracts import Attempt, Cost, Money, Usage
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from analysis_worker.ledger import SeenClaim
     from analysis_worker.ledger_format import OpenAttempt
     from analysis_worker.tokens import InputTokens
+
+
+MOST_LISTED: Final = 64
+"""Refused calls are listed one by one up to so many attempts."""
 
 
 class Accounts:
@@ -47,9 +52,10 @@ class Accounts:
         """The closed attempt: the provider's figures, or the estimate (`output_tokens` seen so far) where it gave none.
 
         `asked` is False when the provider refused before it counted anything (4xx, 429, no connection): known zero.
+        Without a connection there was not even a call.
         """
         if reported is None and not asked:
-            usage = Usage.none().model_copy(update={"calls": 1})
+            usage = Usage.none().model_copy(update={"calls": int(outcome != ProviderUnreachable.code)})
         else:
             usage = to_usage(
                 reported, estimated_input_tokens=opened.input_tokens, estimated_output_tokens=output_tokens
@@ -100,6 +106,21 @@ class Accounts:
             price_list=first.price_list,
             tariff=first.tariff,
         )
+
+
+def listed(attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
+    """The attempts as a completion lists them: connections that were never made are one entry for each model.
+
+    A provider that is away for the default deadline of a day is tried about 2,900 times, and 2,900 entries would fit
+    no topic. The same goes for calls that were refused before they cost anything, once there are many.
+    """
+    many = len(attempts) > MOST_LISTED
+    groups: dict[object, list[Attempt]] = {}
+    for index, attempt in enumerate(attempts):
+        free = attempt.usage.total_tokens == 0 and not attempt.usage.estimated.calls
+        alike = (attempt.model, attempt.kind, attempt.segment, attempt.outcome)
+        groups.setdefault(alike if free and (many or not attempt.usage.calls) else index, []).append(attempt)
+    return tuple(merged(group) for group in groups.values())
 
 
 def spent(attempts: Sequence[Attempt]) -> Money | None:

@@ -163,19 +163,20 @@ async def build_pipeline(settings: Settings, stack: AsyncExitStack, metrics: Met
         worker=WorkerInfo(name=socket.gethostname(), version=version("media-analysis")),
         now=_now,
     )
+    producer = Producer(settings.kafka)
     recorder = Recorder(
         ledger=ledger,
         store=store,
         bucket=settings.s3.results_bucket,
         event_source=settings.worker.event_source,
-        max_message_bytes=settings.kafka.max_message_bytes,
+        topic_bytes=producer.topic_bytes,
     )
     return Pipeline(
         settings=settings,
         line=line,
         ledger=ledger,
         recorder=recorder,
-        producer=Producer(settings.kafka),
+        producer=producer,
         metrics=metrics,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from analysis_worker.accounts import listed
 from analysis_worker.errors import AnalysisError, ContentFiltered, ProviderRefused, Rejected
 from media_contracts import (
     AnalysisCompleted,
@@ -51,12 +52,16 @@ def outcome_of(ending: Ending) -> Outcome:
     """succeeded; rejected when no call was made; else failed: a paid call makes a rejection a failure."""
     if ending.fault is None:
         return "succeeded"
-    return "rejected" if isinstance(ending.fault, Rejected) and not ending.attempts else "failed"
+    called = any(attempt.usage.calls for attempt in ending.attempts)
+    return "rejected" if isinstance(ending.fault, Rejected) and not called else "failed"
 
 
 def complete(job: Job, ending: Ending, *, now: datetime, worker: WorkerInfo) -> AnalysisCompleted:
     """The completion; its `result` is the parsed answer, whose text travels beside it."""
     request, plan, answer = job.request, ending.plan, ending.answer
+    outcome = outcome_of(ending)
+    # Connections that were never made are no calls, and a rejection has none.
+    attempts = () if outcome == "rejected" else listed(ending.attempts)
     result = {} if ending.findings is None else {"result": ending.findings.value}
     return AnalysisCompleted(
         request_id=request.request_id,
@@ -68,17 +73,17 @@ def complete(job: Job, ending: Ending, *, now: datetime, worker: WorkerInfo) -> 
             rerun=request.rerun,
             accepted_at=job.accepted_at,
         ),
-        outcome=outcome_of(ending),
+        outcome=outcome,
         coverage="complete",
         error=_error(ending),
         warnings=tuple(_warnings(job, ending)),
         profile=_profile(plan),
         model=plan.model if plan else request.model.name,
         finish_reason=answer.finish_reason if answer else None,
-        usage=Usage.sum(attempt.usage for attempt in ending.attempts),
+        usage=Usage.sum(attempt.usage for attempt in attempts),
         cost=ending.cost,
         estimate=plan.estimate if plan else None,
-        attempts=ending.attempts,
+        attempts=attempts,
         media=tuple(_media(index, medium) for index, medium in enumerate(plan.media)) if plan else (),
         timings=_timings(job, answer, now=now),
         trace_id=ending.trace_id,

@@ -15,7 +15,7 @@ from opentelemetry.propagate import extract
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode, format_trace_id
 
 from analysis_worker import telemetry as names
-from analysis_worker.errors import AnalysisError, DeadLettered
+from analysis_worker.fault_status import names_fault
 from analysis_worker.values import Delivered, Job, Stage
 from media_contracts import trace_context
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from opentelemetry.util.types import AttributeValue
+
+    from analysis_worker.errors import DeadLettered
 
 log = logging.getLogger(__name__)
 
@@ -57,13 +59,19 @@ class Journey:
             names.MESSAGING_PARTITION: str(delivered.partition),
             names.MESSAGING_OFFSET: delivered.offset,
         }
-        with trace.get_tracer(names.SCOPE).start_as_current_span(
-            f"{names.PROCESS} {topic}",
-            context=parent,
-            kind=SpanKind.CONSUMER,
-            attributes=attributes,
-            links=[Link(creation)] if creation.is_valid else [],
-        ) as span:
+        with (
+            trace.get_tracer(names.SCOPE).start_as_current_span(
+                f"{names.PROCESS} {topic}",
+                context=parent,
+                kind=SpanKind.CONSUMER,
+                attributes=attributes,
+                links=[Link(creation)] if creation.is_valid else [],
+                # The SDK would write message and traceback, and those of libraries may quote an answer.
+                record_exception=False,
+                set_status_on_exception=False,
+            ) as span,
+            names_fault(span),
+        ):
             yield cls(span)
 
     @property
@@ -91,15 +99,13 @@ class Journey:
         """A stage: its span, and a log line when it begins; a fault of ours is its status, with the code alone."""
         self.current = stage
         log.info("stage", extra={"event": "stage", "request_id": self._request_id, "stage": stage.value})
-        with trace.get_tracer(names.SCOPE).start_as_current_span(
-            stage.value, record_exception=False, set_status_on_exception=False
-        ) as span:
-            try:
-                yield span
-            except AnalysisError as error:
-                span.set_attribute(names.ERROR_TYPE, error.code)
-                span.set_status(Status(StatusCode.ERROR, error.code))
-                raise
+        with (
+            trace.get_tracer(names.SCOPE).start_as_current_span(
+                stage.value, record_exception=False, set_status_on_exception=False
+            ) as span,
+            names_fault(span),
+        ):
+            yield span
 
     @contextmanager
     def fetching(self) -> Iterator[None]:

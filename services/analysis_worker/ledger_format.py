@@ -5,13 +5,13 @@ A release reads its predecessor's formats and leaves its successor's alone: an u
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
 from analysis_worker.errors import Stopped
+from analysis_worker.record_format import decode_record, encode_record
 from media_contracts import Attempt, KafkaRecord
 
 FORMAT: Final = 1
@@ -90,8 +90,8 @@ def encode_answer(answer: AnswerDocument) -> bytes:
             "fingerprint": answer.fingerprint,
             "outcome": answer.outcome,
             "recorded_at": answer.recorded_at,
-            "completion": _encode_record(answer.completion),
-            "request": _encode_record(answer.request),
+            "completion": encode_record(answer.completion),
+            "request": encode_record(answer.request),
         }
     )
 
@@ -103,8 +103,8 @@ def decode_answer(body: bytes) -> AnswerDocument:
         fingerprint=document["fingerprint"],
         outcome=document["outcome"],
         recorded_at=document["recorded_at"],
-        completion=_decode_record(document["completion"]),
-        request=_decode_record(document["request"]),
+        completion=decode_record(document["completion"]),
+        request=decode_record(document["request"]),
     )
 
 
@@ -126,36 +126,3 @@ def _encode_open(attempt: OpenAttempt | None) -> dict[str, Any] | None:
         "model": attempt.model,
         "input_tokens": attempt.input_tokens,
     }
-
-
-def _encode_record(record: KafkaRecord) -> dict[str, Any]:
-    return {
-        "topic": record.topic,
-        "key": _encode_bytes(record.key),
-        "headers": [[name, _encode_bytes(value)] for name, value in record.headers],
-        "value": _encode_bytes(record.value),
-    }
-
-
-def _decode_record(document: dict[str, Any]) -> KafkaRecord:
-    return KafkaRecord(
-        topic=document["topic"],
-        key=_decode_bytes(document["key"]),
-        value=_decode_bytes(document["value"]),
-        headers=tuple((name, _decode_bytes(value)) for name, value in document["headers"]),
-    )
-
-
-def _encode_bytes(value: bytes | None) -> dict[str, str] | None:
-    if value is None:
-        return None
-    try:
-        return {"text": value.decode()}
-    except UnicodeDecodeError:
-        return {"base64": b64encode(value).decode()}
-
-
-def _decode_bytes(document: dict[str, str] | None) -> bytes | None:
-    if document is None:
-        return None
-    return document["text"].encode() if "text" in document else b64decode(document["base64"])

@@ -39,7 +39,9 @@ class Metrics:
         code = completion.error.code if completion.error else ""
         self._completions.labels(outcome=completion.outcome, code=code).inc()
         for attempt in completion.attempts:
-            self._calls.labels(model=attempt.model, outcome=attempt.outcome).inc()
+            self._calls.labels(model=attempt.model, outcome=attempt.outcome).inc(
+                max(1, attempt.usage.calls)  # an entry may stand for many calls, or for connections never made
+            )
             usage, estimated = attempt.usage, attempt.usage.estimated
             for direction, total, guessed in (
                 ("input", usage.input_tokens, estimated.input_tokens),

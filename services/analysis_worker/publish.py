@@ -1,23 +1,28 @@
-"""A recorded completion or a dead letter in, the broker's acknowledgement out; it does not give up (law 1)."""
+"""A recorded completion or a dead letter in, the broker's acknowledgement out; it does not give up (law 1).
+
+Only size ends it: what the topic does not take now it does not take later either.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import random
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from opentelemetry import trace
-from opentelemetry.trace import Link, Span, SpanKind
+from opentelemetry.trace import Link, SpanKind
 
 from analysis_worker import telemetry as names
-from analysis_worker.errors import BrokerUnavailable
+from analysis_worker.errors import BrokerUnavailable, RecordTooLarge
+from analysis_worker.fault_status import names_fault
 from analysis_worker.patience import PATIENT
 from analysis_worker.propagation import with_trace
 from analysis_worker.retry import next_delay
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator
 
     from analysis_worker.kafka.producer import Producer
     from media_contracts import KafkaRecord
@@ -26,27 +31,43 @@ log = logging.getLogger(__name__)
 
 
 async def publish_completion(record: KafkaRecord, *, producer: Producer, links: tuple[Link, ...] = ()) -> None:
-    """Publish what was recorded; only the trace context is that of this publication (law 2)."""
+    """Publish what was recorded; only the trace context is that of this publication (law 2).
+
+    :raises RecordTooLarge: when the topic does not take it; trying again would not help.
+    """
     with _send_span(record, links=links):
         await _send(with_trace(record), producer=producer)
 
 
 async def publish_dead_letter(record: KafkaRecord, *, producer: Producer) -> None:
-    """Publish a dead letter; its headers, trace context included, stay those of the original."""
+    """Publish a dead letter; its headers, trace context included, stay those of the original.
+
+    :raises RecordTooLarge: when the topic does not take it; trying again would not help.
+    """
     with _send_span(record, links=()):
         await _send(record, producer=producer)
 
 
-def _send_span(record: KafkaRecord, *, links: tuple[Link, ...]) -> AbstractContextManager[Span]:
+@contextmanager
+def _send_span(record: KafkaRecord, *, links: tuple[Link, ...]) -> Iterator[None]:
     attributes = {
         names.MESSAGING_SYSTEM: "kafka",
         names.MESSAGING_OPERATION_NAME: names.SEND,
         names.MESSAGING_OPERATION_TYPE: names.SEND,
         names.MESSAGING_DESTINATION: record.topic,
     }
-    return trace.get_tracer(names.SCOPE).start_as_current_span(
-        f"{names.SEND} {record.topic}", kind=SpanKind.PRODUCER, attributes=attributes, links=links
-    )
+    with (
+        trace.get_tracer(names.SCOPE).start_as_current_span(
+            f"{names.SEND} {record.topic}",
+            kind=SpanKind.PRODUCER,
+            attributes=attributes,
+            links=links,
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span,
+        names_fault(span),
+    ):
+        yield
 
 
 async def _send(record: KafkaRecord, *, producer: Producer) -> None:
@@ -55,6 +76,11 @@ async def _send(record: KafkaRecord, *, producer: Producer) -> None:
     while True:
         try:
             await producer.send(record)
+        except RecordTooLarge as error:
+            log.error(  # noqa: TRY400 - expected, and the message says it all
+                "too large", extra={"event": "record_too_large", "topic": record.topic, "error": error.message}
+            )
+            raise
         except BrokerUnavailable as error:
             tries += 1
             chance = random.random()  # noqa: S311 - jitter, no secret

@@ -1,51 +1,91 @@
 """Completion in, the recorded Kafka record out: written once, conditionally, before anything is published (law 2).
 
-What does not fit its topic goes to the results bucket and travels by reference (law 1).
+What does not fit its topic goes to the results bucket and travels by reference (law 1): first the result, then all
+that can grow (docs/decisions/0008-too-large.md).
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from analysis_worker.abridgement import ROLE, abridge, strip
 from analysis_worker.propagation import current_traceparent
-from media_contracts import AnalysisCompleted, KafkaRecord, ResultRef, encode_completed
+from analysis_worker.weight import weigh
+from media_contracts import AnalysisCompleted, Artifact, KafkaRecord, ResultRef, encode_completed, topics
 
 if TYPE_CHECKING:
     from analysis_worker.recorder import Recorder
     from analysis_worker.values import Job
 
+_JSON: Final = "application/json"
+
 
 async def record(
     job: Job, completion: AnalysisCompleted, *, result_json: str | None, recorder: Recorder
 ) -> KafkaRecord:
-    """Record the completion; returns what the ledger holds, which is somebody else's when they were first."""
+    """Record the completion; returns what the ledger holds, which is somebody else's when they were first.
+
+    It may weigh more than the topic takes when not even the last form fits: it was paid for, so it is recorded.
+    """
     encoded = _encode(job, completion, result_json=result_json, recorder=recorder)
-    if len(encoded.value or b"") > recorder.max_value_bytes and result_json is not None:
-        reference = await _store_result(job, result_json, recorder=recorder)
-        moved = completion.model_copy(update={"result": None, "result_ref": reference})
-        encoded = _encode(job, moved, result_json=None, recorder=recorder)
+    if not _fits(encoded, recorder):
+        encoded = await _by_reference(job, completion, result_json=result_json, recorder=recorder)
     return await recorder.ledger.record(job, completion=encoded, outcome=completion.outcome)
 
 
-def _encode(job: Job, completion: AnalysisCompleted, *, result_json: str | None, recorder: Recorder) -> KafkaRecord:
-    event_id = job.event.event_id
+async def _by_reference(
+    job: Job, completion: AnalysisCompleted, *, result_json: str | None, recorder: Recorder
+) -> KafkaRecord:
+    """The first form that fits, or the smallest one."""
+    moved = completion
+    if result_json is not None:
+        body = result_json.encode()
+        key, sha256 = await _store(job, "result", body, recorder=recorder)
+        reference = ResultRef(bucket=recorder.bucket, key=key, sha256=sha256, size_bytes=len(body))
+        moved = completion.model_copy(update={"result": None, "result_ref": reference})
+        if _fits(encoded := _encode(job, moved, result_json=None, recorder=recorder), recorder):
+            return encoded
+    body = moved.model_dump_json().encode()
+    key, sha256 = await _store(job, ROLE, body, recorder=recorder)
+    whole = Artifact(
+        role=ROLE, bucket=recorder.bucket, key=key, sha256=sha256, size_bytes=len(body), content_type=_JSON
+    )
+    abridged = abridge(moved, whole)
+    if _fits(encoded := _encode(job, abridged, result_json=None, recorder=recorder), recorder):
+        return encoded
+    return _encode(job, strip(abridged), result_json=None, recorder=recorder, stripped=True)
+
+
+def _fits(encoded: KafkaRecord, recorder: Recorder) -> bool:
+    return weigh(encoded) <= recorder.limit_bytes(topics.COMPLETED)
+
+
+def _encode(
+    job: Job, completion: AnalysisCompleted, *, result_json: str | None, recorder: Recorder, stripped: bool = False
+) -> KafkaRecord:
+    """`stripped`: without the requester's key and event id, whose size nobody bounds."""
+    event_id, key = job.event.event_id, job.delivered.record.key
     return encode_completed(
         completion,
         result_json=result_json.encode() if result_json is not None else None,
         event_id=job.completion_id,
         source=recorder.event_source,
         time=completion.completed_at,
-        key=job.delivered.record.key if job.delivered.record.key is not None else job.request.request_id.encode(),
+        key=key if key is not None and not stripped else job.request.request_id.encode(),
         subject=job.request.request_id,
         # Replaced at each publication; in the ledger it is what a replay links to.
         traceparent=current_traceparent(),
-        extensions={"causationid": event_id} if event_id is not None else {},
+        extensions={"causationid": event_id} if event_id is not None and not stripped else {},
     )
 
 
-async def _store_result(job: Job, result_json: str, *, recorder: Recorder) -> ResultRef:
-    body = result_json.encode()
-    key = f"{job.identity.tenant}/{job.completion_id}/result.json"
-    await recorder.store.put(recorder.bucket, key, body, content_type="application/json")
-    return ResultRef(bucket=recorder.bucket, key=key, sha256=hashlib.sha256(body).hexdigest(), size_bytes=len(body))
+async def _store(job: Job, name: str, body: bytes, *, recorder: Recorder) -> tuple[str, str]:
+    """Store what the completion refers to; returns key and SHA-256.
+
+    The hash is a part of the key: two workers that both asked (one was frozen) must not overwrite each other's.
+    """
+    sha256 = hashlib.sha256(body).hexdigest()
+    key = f"{job.identity.tenant}/{job.completion_id}/{name}-{sha256[:16]}.json"
+    await recorder.store.put(recorder.bucket, key, body, content_type=_JSON)
+    return key, sha256

@@ -17,8 +17,8 @@ from tests.contracts.strategies import NOW, a_completion
 OUTCOMES = {errors.Rejected: "rejected", errors.Failed: "failed", errors.Retryable: "failed, retried"}
 # Reasons of the decoder for events that we write: no dead letter ever has them.
 READERS_REASONS = {"invalid_completion", "invalid_progress"}
-# Reasons that need more than the record: the ledger, or the settings.
-WORKERS_REASONS = {"request_conflict", "tenant_forbidden"}
+# Reasons that need more than the record: the ledger, the settings, or the topic of the completion.
+WORKERS_REASONS = {"request_conflict", "tenant_forbidden", "completion_too_large"}
 
 
 def test_every_block_of_python_is_one_that_the_tests_run():
@@ -85,7 +85,7 @@ def test_every_header_of_dead_letters_and_retries_is_explained():
         for value in vars(headers).values()
         if isinstance(value, str) and re.fullmatch(r"(dead-letter|retry)-[\w-]*\w", value)
     }
-    assert len(names) == 17
+    assert len(names) == 18
     for name in names:
         assert f"`{name}`" in TEXT or f"`{name.removeprefix('dead-letter')}`" in TEXT, name
 

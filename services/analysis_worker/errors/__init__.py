@@ -16,6 +16,7 @@ AnalysisError
 │   └── StoreUnavailable BrokerUnavailable
 ├── DeadLettered        the record is no valid request: dead-letter topic with `reason`
 └── Stopped             the worker cannot keep its promises here and stops with a remedy
+    └── RecordTooLarge
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from __future__ import annotations
 from analysis_worker.errors.base import (
     AnalysisError,
     DeadLettered,
+    RecordTooLarge,
     Stopped,
 )
 from analysis_worker.errors.failed import (
@@ -119,6 +121,7 @@ __all__ = [
     "ProviderUnauthorized",
     "ProviderUnavailable",
     "ProviderUnreachable",
+    "RecordTooLarge",
     "Rejected",
     "RequestExpired",
     "Retryable",

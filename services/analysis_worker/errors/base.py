@@ -29,3 +29,12 @@ class Stopped(AnalysisError):
     """The worker stops: broken settings, or a store that ignores conditional writes."""
 
     code = "stopped"
+
+
+class RecordTooLarge(Stopped):
+    """A record that its topic does not take even by reference, or that the broker refused for its size.
+
+    A completion ends as a dead letter then; a dead letter stops the worker, because there is nowhere left to put it.
+    """
+
+    code = "record_too_large"

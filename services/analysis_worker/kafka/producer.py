@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import logging
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
-from analysis_worker.errors import BrokerUnavailable
+from analysis_worker.errors import BrokerUnavailable, RecordTooLarge
 from analysis_worker.kafka.connection import connection_arguments
+from analysis_worker.kafka.topic_limits import read_topic_limits
+from analysis_worker.weight import weigh
+from media_contracts import topics
 
 if TYPE_CHECKING:
     from analysis_worker.settings import KafkaSettings
     from media_contracts import KafkaRecord
+
+log = logging.getLogger(__name__)
+LIMITED_TOPICS: Final = (topics.COMPLETED, topics.DEAD_LETTER)
+"""What the worker writes, and whose limits it therefore asks for at the start."""
+STOP_SECONDS: Final = 5
 
 
 class Producer:
@@ -20,10 +31,50 @@ class Producer:
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
-        self._producer: AIOKafkaProducer | None = None
+        self._producer: Any = None  # aiokafka has no types
+        self._limits: dict[str, int] = {}
+        self._renewing = asyncio.Lock()
 
     async def start(self) -> None:
-        """Connect. :raises BrokerUnavailable: when no broker answers."""
+        """Connect, and ask what the topics take. :raises BrokerUnavailable: when no broker answers."""
+        try:
+            self._producer = await self._started()
+        except KafkaError as error:
+            raise BrokerUnavailable(f"no Kafka broker answers: {error}: check KAFKA_BOOTSTRAP_SERVERS") from error
+        self._limits = await read_topic_limits(self._settings, LIMITED_TOPICS)
+
+    def topic_bytes(self, topic: str) -> int:
+        """The most that a record of that topic may weigh: the smaller of the setting and what the topic takes."""
+        return min(self._settings.max_message_bytes, self._limits.get(topic, self._settings.max_message_bytes))
+
+    async def send(self, record: KafkaRecord) -> None:
+        """Send and wait for the acknowledgement.
+
+        :raises BrokerUnavailable: when there was none.
+        :raises RecordTooLarge: when there never will be one, by our own weighing or the broker's.
+        """
+        weight, limit = weigh(record), self.topic_bytes(record.topic)
+        if weight > limit:
+            raise _too_large(record.topic, f"{weight} bytes, at most {limit}")
+        producer = self._producer
+        if producer is None:
+            raise BrokerUnavailable("the producer was not started")
+        try:
+            await producer.send_and_wait(record.topic, value=record.value, key=record.key, headers=list(record.headers))
+        except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
+            await self._renew(producer)
+            raise _too_large(record.topic, f"{weight} bytes, refused by the broker") from error
+        except (KafkaError, TimeoutError) as error:
+            if isinstance(error, KafkaError) and not error.retriable:
+                await self._renew(producer)
+            raise BrokerUnavailable(f"{record.topic}: {type(error).__name__}: {error}") from error
+
+    async def stop(self) -> None:
+        """Flush and disconnect."""
+        if self._producer is not None:
+            await self._producer.stop()
+
+    async def _started(self) -> AIOKafkaProducer:
         settings = self._settings
         producer = AIOKafkaProducer(
             **connection_arguments(settings),
@@ -35,23 +86,33 @@ class Producer:
         )
         try:
             await producer.start()
-        except KafkaError as error:
+        except BaseException:
             await producer.stop()
-            raise BrokerUnavailable(f"no Kafka broker answers: {error}: check KAFKA_BOOTSTRAP_SERVERS") from error
-        self._producer = producer
+            raise
+        return producer
 
-    async def send(self, record: KafkaRecord) -> None:
-        """Send and wait for the acknowledgement. :raises BrokerUnavailable: when there was none."""
-        if self._producer is None:
-            raise BrokerUnavailable("the producer was not started")
-        try:
-            await self._producer.send_and_wait(
-                record.topic, value=record.value, key=record.key, headers=list(record.headers)
-            )
-        except (KafkaError, TimeoutError) as error:
-            raise BrokerUnavailable(f"{record.topic}: {type(error).__name__}: {error}") from error
+    async def _renew(self, broken: Any) -> None:
+        """Put a new producer in the place of one whose batch was refused for good.
 
-    async def stop(self) -> None:
-        """Flush and disconnect."""
-        if self._producer is not None:
-            await self._producer.stop()
+        aiokafka counts an idempotent batch's sequence number when it is sent and never takes it back (0.14,
+        message_accumulator._pop_batch): the partition's next batch is out of order, and that ends the sender for all.
+        """
+        async with self._renewing:
+            if self._producer is not broken:
+                return
+            try:
+                fresh = await self._started()
+            except KafkaError as error:
+                log.warning("broker unavailable", extra={"event": "broker_retried", "error": str(error)})
+                return
+            self._producer = fresh
+        # What others still have under way in it is tried again by them, in the new one.
+        with suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await broken.stop()
+
+
+def _too_large(topic: str, what: str) -> RecordTooLarge:
+    return RecordTooLarge(
+        f"{topic}: {what}: raise the topic's max.message.bytes, and KAFKA_MAX_MESSAGE_BYTES if that is the smaller"
+    )

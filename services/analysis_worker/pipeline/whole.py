@@ -18,6 +18,7 @@ from analysis_worker.errors import (
     AnalysisError,
     DeadLettered,
     InternalError,
+    RecordTooLarge,
     WorkerCrashed,
 )
 from analysis_worker.expectation import first_attempt
@@ -29,8 +30,11 @@ from analysis_worker.recall import Answered, Busy, Claimed, Crashed, Recalled, r
 from analysis_worker.receive import receive
 from analysis_worker.record import record
 from analysis_worker.values import Delivered, Job, Stage
+from media_contracts import topics
 
 if TYPE_CHECKING:
+    from opentelemetry.trace import Link
+
     from analysis_worker.kafka.producer import Producer
     from analysis_worker.ledger import Ledger
     from analysis_worker.metrics import Metrics
@@ -84,7 +88,7 @@ class Pipeline:
                 case _:
                     assert_never(recalled)
             with journey.stage(Stage.PUBLISH):
-                await publish_completion(recorded, producer=self.producer, links=links)
+                await self._publish(recorded, delivered, slot, journey, links=links)
 
     async def _recall(self, job: Job, slot: Slot) -> Answered | Claimed | Crashed:
         planner = self.line.planner
@@ -149,21 +153,37 @@ class Pipeline:
         journey.end(completion.outcome, code=completion.error.code if completion.error else None)
         return recorded
 
+    async def _publish(
+        self, recorded: KafkaRecord, delivered: Delivered, slot: Slot, journey: Journey, *, links: tuple[Link, ...]
+    ) -> None:
+        """Publish the completion; one that its topic will never take ends as a dead letter, not in a loop (law 1)."""
+        try:
+            await publish_completion(recorded, producer=self.producer, links=links)
+        except RecordTooLarge as error:
+            fault = DeadLettered(
+                f"the completion is recorded and cannot be published: {error.message}", reason="completion_too_large"
+            )
+            journey.bury(fault)
+            self.metrics.count_dead_letter(fault.reason)
+            await self._bury(delivered, fault, slot)
+
     async def _bury(self, delivered: Delivered, fault: DeadLettered, slot: Slot) -> None:
         letter = build_dead_letter(
             delivered, fault, now=self.line.now(), worker=f"{self.line.worker.name}/{self.line.worker.version}"
         )
-        fitting = await patiently(
-            lambda: fit(
-                letter,
-                delivered,
-                store=self.recorder.store,
-                bucket=self.recorder.bucket,
-                max_bytes=self.recorder.max_value_bytes,
-            ),
-            wait=slot.wait,
-        )
-        await publish_dead_letter(fitting, producer=self.producer)
+
+        async def send(max_bytes: int) -> None:
+            store, bucket = self.recorder.store, self.recorder.bucket
+            fitting = await patiently(
+                lambda: fit(letter, delivered, store=store, bucket=bucket, max_bytes=max_bytes), wait=slot.wait
+            )
+            await publish_dead_letter(fitting, producer=self.producer)
+
+        try:
+            await send(self.recorder.limit_bytes(topics.DEAD_LETTER))
+        except RecordTooLarge:
+            # The broker takes less than it told, or than we could ask: by reference it is as small as it can be.
+            await send(0)
 
     def _crashed(self, job: Job, attempts: tuple[Attempt, ...], journey: Journey) -> Ending:
         starts = self.settings.worker.max_starts
