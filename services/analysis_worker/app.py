@@ -36,6 +36,7 @@ from analysis_worker.planner import Planner
 from analysis_worker.probe import ProbePool
 from analysis_worker.profiles import load_profiles
 from analysis_worker.recorder import Recorder
+from analysis_worker.retry_copy import due_at
 from analysis_worker.tracing import start_tracing
 from analysis_worker.transport import build_client
 from analysis_worker.watch import Watch
@@ -108,7 +109,9 @@ async def _start(
     store, bucket = pipeline.recorder.store, settings.s3.results_bucket
     await patiently(lambda: store.require_conditional_writes(bucket), wait=asyncio.sleep)
     watch.look_at_store(lambda: store.require_conditional_writes(bucket))
-    consumer = Consumer(kafka=settings.kafka, worker=settings.worker, process=pipeline.process, on_fatal=give_up)
+    consumer = Consumer(
+        kafka=settings.kafka, worker=settings.worker, process=pipeline.process, due_at=due_at, on_fatal=give_up
+    )
     await _until_broker(pipeline.producer.start)
     stack.push_async_callback(pipeline.producer.stop)
     await _until_broker(consumer.start)

@@ -48,6 +48,8 @@ class Delivered:
     partition: int
     offset: int
     timestamp_ms: int
+    retries: int = 0
+    """How often it was put off to a retry topic before."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

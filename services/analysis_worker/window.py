@@ -7,11 +7,11 @@ requests is bounded, so that a pile of duplicates cannot starve the rest.
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+import math
+from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
 PARKED_PER_SLOT: Final = 4
 
@@ -40,23 +40,32 @@ class Window:
         self.admitted -= 1
         self.on_room()
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[Slot]:
-        """Hold a slot for the time of the block."""
-        slot = Slot(self)
-        await slot.take()
-        try:
-            yield slot
-        finally:
-            slot.give_back()
+    def new_slot(self) -> Slot:
+        """A slot to be taken with `async with`."""
+        return Slot(self)
 
 
 class Slot:
-    """The right to work on one request; it knows whether it is held, so that a cancelled wait releases nothing twice."""
+    """The right to work on one request; it knows whether it is held, so that a cancelled wait releases nothing twice.
+
+    `answered` is set when the model's answer is in, so that a revoke waits for it; `ends_at` is the instant, in epoch
+    seconds, by which the request must have ended.
+    """
 
     def __init__(self, window: Window) -> None:
         self._window = window
         self._held = False
+        self.answered = False
+        self.ends_at = math.inf
+
+    async def __aenter__(self) -> Self:
+        """Wait for a slot."""
+        await self.take()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Return it."""
+        self.give_back()
 
     async def take(self) -> None:
         """Wait for a slot."""

@@ -3,57 +3,113 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis_worker.offsets import Offsets, Partition
+from analysis_worker.commit_map import CommitMap, decode_commit_map
+from analysis_worker.offsets import Mark, Offsets, Partition
 
 ONE = Partition(topic="t", number=0)
+OTHER = Partition(topic="t", number=1)
 
 
 @st.composite
 def finished_in_any_order(draw):
+    """Delivered offsets with gaps (markers, compaction), and those of them that are finished."""
     gaps = draw(st.lists(st.integers(min_value=1, max_value=5), min_size=1, max_size=40))
-    offsets = [sum(gaps[: index + 1]) for index in range(len(gaps))]
-    return offsets, draw(st.permutations(offsets))
+    delivered = [sum(gaps[: index + 1]) for index in range(len(gaps))]
+    return delivered, draw(st.lists(st.sampled_from(delivered), unique=True))
+
+
+def deliver(offsets, numbers, partition=ONE):
+    return {number: offsets.deliver(partition, number, timestamp_ms=number) for number in numbers}
+
+
+@given(finished_in_any_order())
+def test_the_prefix_runs_over_delivered_records_and_never_passes_an_open_one(case):
+    delivered, done = case
+    offsets = Offsets()
+    tickets = deliver(offsets, delivered)
+    assert all(offsets.finish(tickets[offset]) for offset in done)
+    still_open = [offset for offset in delivered if offset not in done]
+    assert offsets.open_records == len(still_open)
+    if done:
+        assert offsets.committable()[ONE].offset == (still_open[0] if still_open else delivered[-1] + 1)
+    else:  # at most the gaps between the records are known to be nothing
+        assert {mark.offset for mark in offsets.committable().values()} <= {delivered[0]}
+    assert offsets.oldest_open_ms == (still_open[0] if still_open else None)
 
 
 @given(finished_in_any_order(), st.data())
-def test_the_prefix_runs_over_delivered_records_and_never_passes_an_open_one(case, data):
-    delivered, order = case
-    offsets = Offsets()
-    tickets = {offset: offsets.deliver(ONE, offset) for offset in delivered}
-    done = data.draw(st.integers(min_value=0, max_value=len(order)))
-    for offset in order[:done]:
-        assert offsets.finish(tickets[offset])
-    still_open = [offset for offset in delivered if offset not in order[:done]]
-    assert offsets.open_records == len(still_open)
-    prefix = [offset for offset in delivered if not still_open or offset < still_open[0]]
-    assert offsets.committable() == ({ONE: prefix[-1] + 1} if prefix else {})
+def test_after_a_restart_exactly_the_unfinished_records_are_worked_on_again(case, data):
+    delivered, done = case
+    before = Offsets()
+    tickets = deliver(before, delivered)
+    for offset in done:
+        before.finish(tickets[offset])
+    mark = before.committable().get(ONE, Mark(offset=delivered[0], metadata="", epoch=0))
+    after = Offsets()
+    after.restore(ONE, decode_commit_map(mark.metadata, base=mark.offset))
+    assert after.committable() == {}, "nothing has changed yet"
+    # However far the next assignment comes before it commits, it forgets nothing of what it has not seen yet.
+    again = [offset for offset in delivered if offset >= mark.offset]
+    seen = again[: data.draw(st.integers(min_value=0, max_value=len(again)))]
+    redone = [offset for offset, ticket in deliver(after, seen).items() if ticket is not None]
+    assert redone == [offset for offset in seen if offset not in done]
+    for later in [*after.committable().values(), mark][:1]:
+        commit_map = decode_commit_map(later.metadata, base=later.offset)
+        for offset in delivered:
+            assert (offset < later.offset or commit_map.finished(offset)) == (offset in done)
 
 
 def test_what_is_committed_is_not_offered_again():
     offsets = Offsets()
-    offsets.finish(offsets.deliver(ONE, 7))
-    offsets.committed(ONE, 8)
+    offsets.finish(deliver(offsets, [7])[7])
+    [(partition, mark)] = offsets.committable().items()
+    offsets.committed(partition, mark)
     assert offsets.committable() == {}
 
 
 def test_after_a_revoke_nothing_of_the_old_assignment_counts():
     offsets = Offsets()
-    old = offsets.deliver(ONE, 1)
-    offsets.revoke()
-    new = offsets.deliver(ONE, 1)
+    old = deliver(offsets, [1])[1]
+    offsets.finish(deliver(offsets, [2])[2])
+    [old_mark] = offsets.committable().values()
+    offsets.begin()
+    new = deliver(offsets, [1, 2])
     assert not offsets.finish(old)
-    assert offsets.committable() == {}
-    assert offsets.finish(new)
-    assert offsets.committable() == {ONE: 2}
+    offsets.finish(new[1])
+    offsets.finish(new[2])
+    offsets.committed(ONE, old_mark)
+    assert offsets.committable()[ONE].offset == 3, "the old assignment's commit says nothing of the new one"
 
 
-def test_a_record_that_comes_before_the_listener_is_told_is_not_lost():
-    # aiokafka fetches before on_partitions_assigned is awaited (conventions, section 3.8b).
+def test_a_log_that_was_reset_under_us_makes_us_forget_what_we_knew_of_its_offsets():
     offsets = Offsets()
-    offsets.revoke()
-    early = offsets.deliver(ONE, 1)
-    later = offsets.deliver(ONE, 2)
-    offsets.finish(later)
-    assert offsets.committable() == {}
-    offsets.finish(early)
-    assert offsets.committable() == {ONE: 3}
+    old = deliver(offsets, [100, 101])
+    offsets.finish(old[101])
+    new = deliver(offsets, [3, 100])
+    assert not offsets.finish(old[100])
+    assert offsets.open_records == 2
+    assert offsets.finish(new[3])
+    assert offsets.finish(new[100])
+
+
+def test_a_partition_is_crowded_before_its_map_would_not_fit():
+    offsets = Offsets()
+    number = 0
+    while not offsets.crowded(ONE):
+        deliver(offsets, [number])
+        offsets.finish(deliver(offsets, [number + 1])[number + 1])
+        number += 2 + 1_000_000  # so far apart that every number takes three bytes
+    mark = offsets.committable()[ONE]
+    assert len(mark.metadata) <= 4096
+    assert decode_commit_map(mark.metadata, base=mark.offset).end == number - 1_000_000, "nothing was left out"
+    assert offsets.open_records > 500
+    assert not offsets.crowded(OTHER)
+
+
+def test_open_records_are_the_lag_less_what_is_finished_beyond_the_prefix():
+    offsets = Offsets()
+    offsets.restore(ONE, CommitMap(base=10, end=10))
+    tickets = deliver(offsets, range(10, 20))
+    for offset in range(11, 20):
+        offsets.finish(tickets[offset])
+    assert offsets.lag(ONE, end_offset=25) == (15, 6)

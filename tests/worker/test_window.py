@@ -29,7 +29,7 @@ async def test_a_parked_request_gives_its_slot_to_another():
 
     async def parked():
         window.admit()
-        async with window.slot() as slot:
+        async with window.new_slot() as slot:
             order.append("first")
             await slot.wait(0.05)
             order.append("first again")
@@ -37,7 +37,7 @@ async def test_a_parked_request_gives_its_slot_to_another():
 
     async def other():
         window.admit()
-        async with window.slot():
+        async with window.new_slot():
             order.append("other")
         window.leave()
 
@@ -59,7 +59,7 @@ async def test_a_cancelled_request_returns_its_slot_exactly_once(when):
     window, _ = build(1)
 
     async def work():
-        async with window.slot() as slot:
+        async with window.new_slot() as slot:
             if when == "holding it":
                 await asyncio.Event().wait()
             await slot.wait(3600)
@@ -69,6 +69,6 @@ async def test_a_cancelled_request_returns_its_slot_exactly_once(when):
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    async with asyncio.timeout(1), window.slot():
+    async with asyncio.timeout(1), window.new_slot():
         assert window.slots.locked()
     assert not window.slots.locked()

@@ -1,0 +1,137 @@
+"""Delivered records in, tasks that work on them out: one task a record, whatever assignment it was delivered under.
+
+A task outlives its assignment (law 4): when the same record comes back to this process, the task that still works on it
+is adopted instead of started again, and its end counts for the new assignment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analysis_worker.offsets import Offsets, Partition, Ticket
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from analysis_worker.values import Delivered
+    from analysis_worker.window import Slot, Window
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Place:
+    """Which record it is; the timestamp tells a re-created topic's record from the old one at its offset."""
+
+    partition: Partition
+    offset: int
+    timestamp_ms: int
+
+
+@dataclass(kw_only=True, slots=True)
+class _Work:
+    """A record in work: `ticket` is that of the latest assignment it was delivered under."""
+
+    ticket: Ticket
+    slot: Slot
+    waiting: bool
+    task: asyncio.Task[None] | None = None
+
+
+class Intake:
+    """Starts a task per record and finishes its offset when `process` returns.
+
+    `process` returns when the broker has acknowledged what came of the record. Whatever it raises, the record is not
+    finished, and `on_fatal` is told. `on_finished` is told whenever an offset was finished, `on_due` when the record
+    that a partition waited for has begun.
+    """
+
+    def __init__(
+        self,
+        *,
+        window: Window,
+        offsets: Offsets,
+        process: Callable[[Delivered, Slot], Awaitable[None]],
+        on_finished: Callable[[], None],
+        on_due: Callable[[Partition], None],
+        on_fatal: Callable[[BaseException], None],
+    ) -> None:
+        self._window = window
+        self._offsets = offsets
+        self._process = process
+        self._on_finished = on_finished
+        self._on_due = on_due
+        self._on_fatal = on_fatal
+        self._works: dict[_Place, _Work] = {}
+
+    def admit(self, delivered: Delivered, *, wait_seconds: float) -> None:
+        """Register the record, then work on it when it is due, unless it is finished or in work already."""
+        partition = Partition(topic=delivered.record.topic, number=delivered.partition)
+        ticket = self._offsets.deliver(partition, delivered.offset, timestamp_ms=delivered.timestamp_ms)
+        if ticket is None:
+            self._on_finished()
+            return
+        place = _Place(partition=partition, offset=delivered.offset, timestamp_ms=delivered.timestamp_ms)
+        work = self._works.get(place)
+        if work is not None:
+            log.info("adopted", extra={"event": "adopted", "partition": str(partition), "offset": delivered.offset})
+            work.ticket = ticket
+            return
+        work = _Work(ticket=ticket, slot=self._window.new_slot(), waiting=wait_seconds > 0)
+        self._works[place] = work
+        work.task = asyncio.create_task(self._run_when_due(place, work, delivered, wait_seconds))
+        if not work.waiting:
+            self._window.admit()
+
+    def forget_waiting(self) -> None:
+        """Drop the records that are not due yet: whoever has their partition next is given them again."""
+        for work in self._works.values():
+            if work.waiting and work.task:
+                work.task.cancel()
+
+    async def settle(self, *, seconds: float) -> None:
+        """Wait, so long at most, for the records whose answers have been received (law 4)."""
+        settling = [work.task for work in self._works.values() if work.task and work.slot.answered]
+        if settling:
+            await asyncio.wait(settling, timeout=seconds)
+
+    async def drain(self, *, seconds: float) -> int:
+        """Let what is under way end, then cancel the rest; returns how many were cut off."""
+        self.forget_waiting()
+        tasks = [work.task for work in self._works.values() if work.task]
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+        cut = [task for task in tasks if not task.done()]
+        for task in cut:
+            task.cancel()
+        await asyncio.gather(*cut, return_exceptions=True)
+        return len(cut)
+
+    def outlived_seconds(self, *, now_seconds: float) -> float:
+        """By how much the longest overdue record has outlived the time it was given; 0 when none has."""
+        return max((now_seconds - work.slot.ends_at for work in self._works.values()), default=0.0)
+
+    async def _run_when_due(self, place: _Place, work: _Work, delivered: Delivered, wait_seconds: float) -> None:
+        try:
+            if work.waiting:
+                await asyncio.sleep(wait_seconds)
+                work.waiting = False
+                self._window.admit()
+                self._on_due(place.partition)
+            await self._run(work, delivered)
+        finally:
+            del self._works[place]
+            if not work.waiting:
+                self._window.leave()
+
+    async def _run(self, work: _Work, delivered: Delivered) -> None:
+        try:
+            async with work.slot:
+                await self._process(delivered, work.slot)
+            self._offsets.finish(work.ticket)
+            self._on_finished()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the record is not finished
+            self._on_fatal(error)
