@@ -135,6 +135,14 @@ class Wire:
             topic, value=value, key=key, headers=list(headers), partition=partition
         )
 
+    async def publish_bare(
+        self, headers: Sequence[tuple[str, bytes | None]], *, partition: int, topic: str = REQUESTED
+    ) -> Any:
+        """Publish a record with neither key nor value, which aiokafka's send() asserts away; returns its coordinates."""
+        batch = self._producer.create_batch()
+        batch.append(timestamp=None, key=None, value=None, headers=list(headers))
+        return await (await self._producer.send_batch(batch, topic, partition=partition))
+
     def completions(self, request_id: str) -> list[Completion]:
         """The completions of a request so far, oldest first."""
         found = [Completion(event=decode_completed(one.record), heard=one) for one in self._on(COMPLETED)]

@@ -60,7 +60,7 @@ class Producer:
         if producer is None:
             raise BrokerUnavailable("the producer was not started")
         try:
-            await producer.send_and_wait(record.topic, value=record.value, key=record.key, headers=list(record.headers))
+            await _acknowledged(producer, record)
         except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
             await self._renew(producer)
             raise _too_large(record.topic, f"{weight} bytes, refused by the broker") from error
@@ -116,3 +116,16 @@ def _too_large(topic: str, what: str) -> RecordTooLarge:
     return RecordTooLarge(
         f"{topic}: {what}: raise the topic's max.message.bytes, and KAFKA_MAX_MESSAGE_BYTES if that is the smaller"
     )
+
+
+async def _acknowledged(producer: Any, record: KafkaRecord) -> None:
+    key, value, sent = record.key, record.value, list(record.headers)
+    if key is not None or value is not None:
+        await producer.send_and_wait(record.topic, value=value, key=key, headers=sent)
+        return
+    # aiokafka's send() asserts a key or a value (0.14, producer.py), Kafka needs neither: a dead letter may have none.
+    batch = producer.create_batch()
+    if batch.append(timestamp=None, key=None, value=None, headers=sent) is None:
+        raise _too_large(record.topic, f"{weigh(record)} bytes of headers do not fit a batch")
+    partition = min(await producer.partitions_for(record.topic))
+    await (await producer.send_batch(batch, record.topic, partition=partition))
