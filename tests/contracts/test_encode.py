@@ -169,3 +169,9 @@ def test_expiry_travels_as_the_cloudevents_extension():
 def test_an_event_that_no_reader_would_take_is_not_written(changes):
     with pytest.raises(CloudEventValidationError):
         write(a_request(), **changes)
+
+
+def test_a_traceback_of_a_value_does_not_show_what_was_put_in():
+    with pytest.raises(ValueError, match="request_id") as caught:
+        a_completion(request_id="é the subject is secret")
+    assert "secret" not in str(caught.value)
