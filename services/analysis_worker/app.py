@@ -72,7 +72,9 @@ async def run_worker(settings: Settings) -> int:
 
     try:
         async with AsyncExitStack() as stack:
-            watch = await stack.enter_async_context(Watch(clock=time.monotonic))
+            watch = await stack.enter_async_context(
+                Watch(clock=time.monotonic, stall_seconds=settings.worker.stall_seconds)
+            )
             metrics = Metrics()
             http = HttpServer(
                 host=settings.worker.http_host,
@@ -119,7 +121,9 @@ async def _start(
     watch.look_at_consumer(consumer)
     metrics.watch(names.METRIC_IN_FLIGHT, lambda: consumer.window.admitted - consumer.window.parked)
     metrics.watch(names.METRIC_PARKED, lambda: consumer.window.parked)
-    metrics.watch(names.METRIC_OPEN_RECORDS, lambda: consumer.offsets.open_records)
+    metrics.watch(names.METRIC_LAG, lambda: consumer.lags()[0])
+    metrics.watch(names.METRIC_OPEN_RECORDS, lambda: consumer.lags()[1])
+    metrics.watch(names.METRIC_OLDEST_OPEN, lambda: _age_seconds(consumer.offsets.oldest_open_ms))
     log.info("started", extra={"event": "started", "version": version("media-analysis")})
     return consumer
 
@@ -186,6 +190,10 @@ async def build_pipeline(settings: Settings, stack: AsyncExitStack, metrics: Met
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _age_seconds(timestamp_ms: int | None) -> float:
+    return 0.0 if timestamp_ms is None else max(0.0, time.time() - timestamp_ms / 1000)
 
 
 def _path(text: str | None) -> Path | None:

@@ -7,6 +7,8 @@ from typing import Final
 
 LOOP_LATE_SECONDS: Final = 10.0
 CONTACT_SECONDS: Final = 60.0
+OUTLIVED_SECONDS: Final = 300.0
+"""A request that is over its deadline has so long to be recorded and published."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,6 +24,20 @@ class Observed:
     draining: bool
     store_seconds: float | None
     broker_seconds: float | None
+    stalled_seconds: float = 0.0
+    """For how long a partition that is neither paused nor at its end has not moved."""
+    stall_limit_seconds: float = 120.0
+    outlived_seconds: float = 0.0
+    """By how much a request has outlived its deadline."""
+    key_refused: str = ""
+    """What the provider said when it refused the key or the account."""
+    flooded: tuple[str, ...] = ()
+    """The partitions that the flood guard stopped."""
+
+    @property
+    def in_contact(self) -> bool:
+        """Whether store and broker answer: without them standing still is no fault of ours."""
+        return all(s is not None and s <= CONTACT_SECONDS for s in (self.store_seconds, self.broker_seconds))
 
 
 def liveness_faults(observed: Observed) -> list[str]:
@@ -31,6 +47,10 @@ def liveness_faults(observed: Observed) -> list[str]:
         faults.append(f"the event loop is late by {observed.loop_late_seconds:.1f} s")
     if observed.joined and not observed.consuming and not observed.draining:
         faults.append("the consume task has ended")
+    if observed.in_contact and observed.stalled_seconds > observed.stall_limit_seconds:
+        faults.append(f"a partition has not moved for {observed.stalled_seconds:.0f} s")
+    if observed.in_contact and observed.outlived_seconds > OUTLIVED_SECONDS:
+        faults.append(f"a request has outlived its deadline by {observed.outlived_seconds:.0f} s")
     return faults
 
 
@@ -41,6 +61,9 @@ def readiness_faults(observed: Observed) -> list[str]:
         faults.append("has not joined the group")
     if observed.draining:
         faults.append("is draining")
+    if observed.key_refused:
+        faults.append(f"the provider refuses the key or the account: {observed.key_refused}")
+    faults += [f"{partition} is stopped by the flood guard: media-analysis resume" for partition in observed.flooded]
     for name, seconds in (("store", observed.store_seconds), ("broker", observed.broker_seconds)):
         if seconds is None or seconds > CONTACT_SECONDS:
             faults.append(f"the {name} has not answered for {'ever' if seconds is None else f'{seconds:.0f} s'}")

@@ -22,6 +22,10 @@ class Partition:
     topic: str
     number: int
 
+    def __str__(self) -> str:
+        """As Kafka's tools write it."""
+        return f"{self.topic}-{self.number}"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ticket:

@@ -137,6 +137,8 @@ class WorkerSettings(BaseSettings):
     claim_stale_seconds: Seconds = 30
     """A claim not refreshed for this long by the store's clock is taken over; refreshed every third of it."""
     commit_seconds: Seconds = 0.5
+    stall_seconds: Seconds = 120
+    """`/livez` fails when a partition that is neither paused nor at its end has not moved for so long."""
     profiles_directory: str | None = None
     url_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     """Hosts that media URLs may name, comma-separated; none by default (law 9)."""

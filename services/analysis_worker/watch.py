@@ -4,33 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING, Final, Self
 
 from analysis_worker.errors import AnalysisError
 from analysis_worker.health import Observed
+from analysis_worker.holds import Hold
+from analysis_worker.stalls import Stalls
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
     from types import TracebackType
 
     from analysis_worker.kafka.consumer import Consumer
+    from analysis_worker.offsets import Partition
 
 log = logging.getLogger(__name__)
 TICK_SECONDS: Final = 0.5
 LOOK_SECONDS: Final = 15.0
+LOOKS_PER_STALL: Final = 4
 
 
 class Watch:
     """Ticks while it is open; what is looked at is asked every 15 s, well within the 60 s that readiness allows."""
 
-    def __init__(self, *, clock: Callable[[], float]) -> None:
+    def __init__(self, *, clock: Callable[[], float], stall_seconds: float) -> None:
         self._clock = clock
+        self._stall_seconds = stall_seconds
+        self._look_seconds = min(LOOK_SECONDS, stall_seconds / LOOKS_PER_STALL)
+        self._stalls = Stalls()
         self._ticked = clock()
         self._store: float | None = None
         self._broker: float | None = None
         self._consumer: Consumer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.draining = False
+        self.key_refused: Callable[[], str] = str
+        """What the provider said when it refused the key; empty as long as it does not."""
 
     async def __aenter__(self) -> Self:
         """Begin to tick."""
@@ -67,9 +77,13 @@ class Watch:
 
         async def look() -> None:
             while True:
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(self._look_seconds)
+                positions: Mapping[Partition, int | None] = {}
                 if await consumer.reaches_broker():
                     self._broker = self._clock()
+                    positions = await consumer.positions()
+                # A broker that does not answer moves nothing; standing still counts from its return.
+                self._stalls.look(self._clock(), positions)
 
         self._spawn(look())
 
@@ -84,6 +98,11 @@ class Watch:
             draining=self.draining,
             store_seconds=None if self._store is None else now - self._store,
             broker_seconds=None if self._broker is None else now - self._broker,
+            stalled_seconds=self._stalls.longest_seconds(now),
+            stall_limit_seconds=self._stall_seconds,
+            outlived_seconds=consumer.intake.outlived_seconds(now_seconds=time.time()) if consumer else 0.0,
+            key_refused=self.key_refused(),
+            flooded=tuple(str(each) for each in consumer.holds.partitions(Hold.FLOODED)) if consumer else (),
         )
 
     async def _tick(self) -> None:

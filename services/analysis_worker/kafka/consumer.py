@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 METADATA_SECONDS = 10
+POSITION_SECONDS = 1
 LAST_TIMESTAMP_MS = 253_402_300_799_000
 
 
@@ -122,6 +123,27 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         except (KafkaError, TimeoutError, OSError):
             return False
         return True
+
+    async def positions(self) -> dict[Partition, int | None]:
+        """The next offset of each assigned partition; None for one that is paused or at its end."""
+        client, found = self._client, {}
+        for each in client.assignment():
+            end = client.highwater(each)
+            position = None
+            if each not in client.paused() and end is not None:
+                with suppress(KafkaError, TimeoutError):  # just taken away from us, or its position is not known yet
+                    async with asyncio.timeout(POSITION_SECONDS):
+                        position = await client.position(each)
+            found[partition_of(each)] = None if position is None or position >= (end or 0) else position
+        return found
+
+    def lags(self) -> tuple[int, int]:
+        """Over all partitions: records behind the committed offsets, and of those how many are open."""
+        client, lag, opened = self._client, 0, 0
+        for each in client.assignment() if client else ():
+            behind = self.offsets.lag(partition_of(each), end_offset=client.highwater(each) or 0)
+            lag, opened = lag + behind[0], opened + behind[1]
+        return lag, opened
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # noqa: ARG002 - aiokafka's name
         """Commit what is done, then nothing more of this assignment; calls run on (law 4)."""
