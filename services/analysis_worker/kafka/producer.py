@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from media_contracts import KafkaRecord
 
 log = logging.getLogger(__name__)
-LIMITED_TOPICS: Final = (topics.COMPLETED, topics.DEAD_LETTER)
+LIMITED_TOPICS: Final = (topics.COMPLETED, topics.DEAD_LETTER, *(name for name, _ in topics.RETRY_TOPICS))
 """What the worker writes, and whose limits it therefore asks for at the start."""
 STOP_SECONDS: Final = 5
 

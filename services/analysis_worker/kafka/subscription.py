@@ -9,6 +9,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaMessage
 
+from analysis_worker.kafka.lenient_records import read_leniently
 from analysis_worker.kafka.security import faststream_security
 from media_contracts import topics
 
@@ -32,6 +33,7 @@ def subscribe(
     revoke_seconds: float,
 ) -> tuple[KafkaBroker, Any]:
     """Broker and subscriber, not started; `admit` is given every record as it came, one at a time."""
+    read_leniently()
     broker = KafkaBroker(
         kafka.bootstrap_servers.split(","),
         security=faststream_security(kafka),
