@@ -7,21 +7,27 @@ Every call is opened in the ledger before it is made and closed with its usage a
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from analysis_worker.accounts import spent
 from analysis_worker.chat_span import chat_span, describe_call
 from analysis_worker.errors import (
     AnalysisError,
     CallCancelled,
     InternalError,
+    KeyRefused,
     ProviderRefused,
     ProviderThrottled,
     ProviderUnreachable,
 )
 from analysis_worker.ledger_format import OpenAttempt
+from analysis_worker.limits import require_budget
 from analysis_worker.model_api import Call, ModelApi, OpenCall
+from analysis_worker.patience import patiently
+from analysis_worker.provider_errors import is_of_account
 from analysis_worker.request_body import build_body
 from analysis_worker.retry import RetryPolicy, next_delay
 from analysis_worker.tokens import text_tokens
@@ -32,6 +38,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from analysis_worker.accounts import Accounts
+    from analysis_worker.breaker import Breaker
     from analysis_worker.ledger import Claim
     from analysis_worker.media_pipe import MediaPipe
     from analysis_worker.stream import Answer
@@ -39,8 +46,8 @@ if TYPE_CHECKING:
     from media_contracts import Attempt
 
 JSON_MODE_WORDS: Final = ("response_format", "json_object", "json mode")
-UNCOUNTED: Final = (ProviderUnreachable, ProviderThrottled)
-"""Faults that say nothing about the request: tried until its deadline, not `WORKER_MAX_ATTEMPTS` times."""
+OUTAGE_STATUSES: Final = {502, 503, 504}
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,59 +61,128 @@ class Asker:
     heard: Callable[[Answer], None]
     """Told of every answer, whole or not, so that a failure can say how far it came."""
     fetch: Callable[[AnalysisPlan], AbstractAsyncContextManager[MediaPipe]]
+    is_last_model: bool = True
+    """No fallback is left, so that a model in trouble is waited for."""
+
+
+@dataclass(kw_only=True, slots=True)
+class _Tries:
+    """Calls that came to nothing: those that count towards `WORKER_MAX_ATTEMPTS`, and those that do not."""
+
+    counted: int = 0
+    uncounted: int = 0
 
 
 async def ask(job: Job, plan: AnalysisPlan, claim: Claim, *, asker: Asker) -> Answer:
     """Ask until an answer is whole.
 
     :raises AnalysisError: the last call's fault, when it may not be retried or the tries or the time run out.
+    :raises BudgetExceeded: when a further call may cost more than what is left of `limits.max_cost`.
+    :raises KeyRefused: when the provider refuses the key or the account, which is no fault of this request.
     """
-    tries = 0
+    tries = _Tries()
+    breaker = asker.api.breaker(plan.model)
     while True:
-        call = await _attempt(plan, claim, asker=asker)
-        if call.answer is not None:
-            asker.heard(call.answer)
+        await _admitted(breaker, asker.api)
+        in_outage = breaker.is_open
+        call = await _call(plan, claim, asker=asker, breaker=breaker)
         if call.answer is not None and call.fault is None:
             return call.answer
         fault = call.fault or InternalError("a call ended with neither an answer nor a fault")
+        if is_of_account(fault):
+            raise KeyRefused(fault) from fault
         if plan.parameters.json_mode and _refuses_json_mode(fault):
             # The list of models with JSON mode is contradictory (provider.md §1a); the prompt asks for JSON anyway.
             plan = replace(plan, parameters=replace(plan.parameters, json_mode=False))
-            continue
-        tries += 1
-        policy = replace(asker.policy, max_attempts=tries + 1) if isinstance(fault, UNCOUNTED) else asker.policy
-        delay = next_delay(
-            attempt=tries,
-            error=fault,
-            now=asker.now().timestamp(),
-            deadline=job.deadline.timestamp(),
-            random=random.random(),  # noqa: S311 - jitter, no secret
-            policy=policy,
-        )
+            delay: float | None = 0.0
+        else:
+            is_counted = _counts(call, fault, in_outage=in_outage, is_last_model=asker.is_last_model)
+            delay = _delay(tries, fault, is_counted=is_counted, job=job, asker=asker)
         if delay is None:
             raise fault
+        require_budget(
+            max_cost=job.request.limits.max_cost,
+            bound=plan.estimate.cost,
+            spent=spent(claim.attempts),
+            model=plan.model,
+        )
         await asyncio.sleep(delay)
 
 
-async def _attempt(plan: AnalysisPlan, claim: Claim, *, asker: Asker) -> Call:
+def _counts(call: Call, fault: AnalysisError, *, in_outage: bool, is_last_model: bool) -> bool:
+    """Whether a call counts towards `WORKER_MAX_ATTEMPTS`; what says nothing of the request is tried to its deadline."""
+    if isinstance(fault, ProviderUnreachable) and not call.asked:
+        return False
+    # With a fallback at hand a model in trouble is left after as many tries as any other fault is worth.
+    is_throttled = isinstance(fault, ProviderThrottled) and not call.asked
+    is_probe = in_outage and (isinstance(fault, ProviderUnreachable) or fault.http_status in OUTAGE_STATUSES)
+    return not (is_last_model and (is_throttled or is_probe))
+
+
+def _delay(tries: _Tries, fault: AnalysisError, *, is_counted: bool, job: Job, asker: Asker) -> float | None:
+    """Seconds until the next try, or None; either kind of try has its own count and back-off."""
+    if is_counted:
+        tries.counted += 1
+        number, policy = tries.counted, asker.policy
+    else:
+        tries.uncounted += 1
+        number, policy = tries.uncounted, replace(asker.policy, max_attempts=tries.uncounted + 1)
+    return next_delay(
+        attempt=number,
+        error=fault,
+        now=asker.now().timestamp(),
+        deadline=job.deadline.timestamp(),
+        random=random.random(),  # noqa: S311 - jitter, no secret
+        policy=policy,
+    )
+
+
+async def _admitted(breaker: Breaker, api: ModelApi) -> None:
+    """Wait until the model may be called; the deadline is the caller's."""
+    while (seconds := breaker.wait_seconds(api.clock())) > 0:  # noqa: ASYNC110 - a breaker opens by time alone
+        await asyncio.sleep(seconds)
+
+
+async def _call(plan: AnalysisPlan, claim: Claim, *, asker: Asker, breaker: Breaker) -> Call:
+    """One call, however long the store takes to give the media; the breaker is told how it ended."""
+
+    async def attempt() -> Call:
+        return await _attempt(plan, claim, asker=asker, running=OpenCall(on_token=breaker.answered))
+
+    try:
+        call = await patiently(attempt, wait=asyncio.sleep)
+    except BaseException:
+        breaker.abandoned()
+        raise
+    if breaker.ended(call.fault, asker.api.clock()) and call.fault is not None:
+        log.warning("calls wait", extra={"event": "breaker_opened", "model": plan.model, "error": call.fault.message})
+    return call
+
+
+async def _attempt(plan: AnalysisPlan, claim: Claim, *, asker: Asker, running: OpenCall) -> Call:
     """One call, opened before and closed after; a cancelled one is closed with what is known of it."""
     opened = OpenAttempt(
         number=claim.next_number, kind="analysis", model=plan.model, input_tokens=plan.input_tokens.total
     )
-    await claim.open(opened)
-    running = OpenCall()
-    async with asker.fetch(plan) as pipe:
-        body = build_body(messages=plan.messages, media=pipe.parts, parameters=plan.parameters)
-        with chat_span(plan.parameters, api=asker.api, number=opened.number) as span:
-            try:
-                call = await asker.api.call(body, open_media=pipe.open, running=running)
-            except BaseException as error:
-                # Cancelled, or the media pipe broke: the provider may have counted what it had until then.
-                call = _broken(running, error, asker.api)
-                raise
-            finally:
-                attempt = _close(claim, opened, call, accounts=asker.accounts)
-                describe_call(span, attempt=attempt, answer=call.answer, fault=call.fault)
+    try:
+        await claim.open(opened)
+        async with asker.fetch(plan) as pipe:
+            body = build_body(messages=plan.messages, media=pipe.parts, parameters=plan.parameters)
+            with chat_span(plan.parameters, api=asker.api, number=opened.number) as span:
+                try:
+                    call = await asker.api.call(body, open_media=pipe.open, running=running)
+                except BaseException as error:
+                    # Cancelled, or the media pipe broke: the provider may have counted what it had until then.
+                    call = _broken(running, error, asker.api)
+                    raise
+                finally:
+                    attempt = _close(claim, opened, call, accounts=asker.accounts)
+                    describe_call(span, attempt=attempt, answer=call.answer, fault=call.fault)
+                    if call.answer is not None:
+                        asker.heard(call.answer)
+    finally:
+        if claim.open_attempt is not None:  # the store failed before anything was asked
+            claim.discard_open()
     return call
 
 
@@ -117,13 +193,16 @@ def _close(claim: Claim, opened: OpenAttempt, call: Call, *, accounts: Accounts)
     attempt = accounts.close(
         opened, outcome=outcome, reported=answer.usage if answer else None, output_tokens=seen, asked=call.asked
     )
-    claim.close(attempt)
+    if call.sent:
+        claim.close(attempt)
+    else:  # no model has seen it: no attempt, or an outage of hours would fill the completion with them
+        claim.discard_open()
     return attempt
 
 
 def _broken(running: OpenCall, error: BaseException, api: ModelApi) -> Call:
     fault = error if isinstance(error, AnalysisError) else CallCancelled("the call was cut off by the worker")
-    return Call(answer=api.stop(running), fault=fault, asked=True)
+    return Call(answer=api.stop(running), fault=fault, asked=running.body_sent, sent=running.body_sent)
 
 
 def _refuses_json_mode(fault: AnalysisError) -> bool:

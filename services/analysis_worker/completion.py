@@ -113,7 +113,7 @@ def _warnings(job: Job, ending: Ending) -> Iterator[WarningInfo]:
         yield WarningInfo(
             code="unknown_field", path=path, message="this release does not know the field and ignored it"
         )
-    later = {"/progress": job.request.progress, "/model/fallbacks": bool(job.request.model.fallbacks)}
+    later = {"/progress": job.request.progress}
     for path in (path for path, is_asked in later.items() if is_asked):
         yield WarningInfo(code="not_supported", path=path, message="this release does not do that yet and ignored it")
     if ending.attempts and ending.cost is None:

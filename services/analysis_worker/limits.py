@@ -6,9 +6,11 @@ Each check raises at the first fault in the order count, mix, size, sides, lengt
 from __future__ import annotations
 
 from collections import Counter
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from analysis_worker import errors
+from media_contracts import Money
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from analysis_worker.cards import MediaLimits, ModelCard
     from analysis_worker.probed import ProbedMedia
     from analysis_worker.values import Delivery
-    from media_contracts import Money
 
 INLINE: Final = "inline"
 # Far above any camera, far below what a header can claim: Pillow's own limit for a decompression bomb.
@@ -145,6 +146,17 @@ def check_features(
     if effort is not None and effort not in abilities.reasoning_efforts:
         known = ", ".join(abilities.reasoning_efforts) or "no efforts, only on and off"
         raise errors.ParameterInvalid(f"reasoning effort {effort!r} is unknown to {card.name}; it has {known}")
+
+
+def require_budget(*, max_cost: Money | None, bound: Money | None, spent: Money | None, model: str) -> None:
+    """Hold the upper bound of one more call against `max_cost` less what earlier attempts cost (DESIGN.md §3, Types).
+
+    :raises BudgetExceeded: or `CurrencyMismatch`, also when there is no price.
+    """
+    if max_cost is None:
+        return
+    left = max_cost.decimal - (spent.decimal if spent is not None and spent.currency == max_cost.currency else 0)
+    check_budget(bound=bound, left=Money.of(max(left, Decimal(0)), max_cost.currency), model=model)
 
 
 def check_budget(*, bound: Money | None, left: Money, model: str) -> None:

@@ -7,12 +7,14 @@ between chunks, total.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import httpx
 
+from analysis_worker.breaker import Breaker
 from analysis_worker.errors import (
     AnalysisError,
     CallTimeout,
@@ -38,19 +40,26 @@ MAX_ERROR_BYTES: Final = 64 * 1024
 class Call:
     """How one call ended: `answer` is whatever was read, `fault` is None only when it is finished and whole.
 
-    `asked` is False when the provider cannot have counted anything: no connection, or a refusal before the stream.
+    `sent` is False when the whole request cannot have reached the model: no connection, or the body broke off.
+    `asked` is False when the provider cannot have counted anything: not sent, or refused by a 4xx before the stream.
     """
 
     answer: Answer | None
     fault: AnalysisError | None
     asked: bool
+    sent: bool = True
 
 
 class OpenCall:
-    """A call while it runs; `reader` keeps what has arrived, so that a cancelled call can still be counted."""
+    """A call while it runs; `reader` keeps what has arrived, so that a cancelled call can still be counted.
 
-    def __init__(self) -> None:
+    `body_sent` says that the last byte of the body was given to the connection; `on_token` is told of the first token.
+    """
+
+    def __init__(self, *, on_token: Callable[[], None] | None = None) -> None:
         self.reader: StreamReader | None = None
+        self.body_sent = False
+        self.on_token = on_token
         self.body_fault: AnalysisError | None = None
 
 
@@ -67,12 +76,17 @@ class ModelApi:
     ) -> None:
         self._settings = settings
         self._client = client
-        self._clock = clock
+        self.clock = clock
         self._now = now
+        self._breakers: dict[str, Breaker] = {}
         self._url = f"{settings.base_url}/chat/completions"
         parts = urlsplit(settings.base_url)
         self.server_address = parts.hostname or ""
         self.server_port = parts.port or (443 if parts.scheme == "https" else 80)
+
+    def breaker(self, model: str) -> Breaker:
+        """What is known of that model's state, for all requests together."""
+        return self._breakers.setdefault(model, Breaker())
 
     @property
     def signed_seconds(self) -> float:
@@ -91,12 +105,12 @@ class ModelApi:
         Errors of the media pipe (`MediaChanged`, `StoreUnavailable`) are raised: the provider has no part in them.
         """
         limits = self._settings
-        start = self._clock()
+        start = self.clock()
         total_at = start + limits.total_seconds
         try:
             async with asyncio.timeout_at(min(start + limits.first_token_seconds, total_at)) as timeout:
                 with transfer():
-                    content = _watched(body.chunks(open_media), running)
+                    content = _watched(body.chunks(open_media), running, length_bytes=body.content_length)
                     async with self._client.stream(
                         "POST", self._url, content=content, headers=self._headers(body)
                     ) as response:
@@ -104,13 +118,15 @@ class ModelApi:
                             return await _refusal(response, now=self._now())
                         reader = running.reader = StreamReader(started_at=start)
                         async for chunk in response.aiter_raw():
-                            now = self._clock()
+                            now = self.clock()
                             reader.feed(chunk, now)
+                            if reader.first_token_at == now and running.on_token is not None:
+                                running.on_token()
                             if reader.done:
                                 break
                             if reader.first_token_at is not None:
                                 timeout.reschedule(min(now + limits.chunk_seconds, total_at))
-                        return _ended(reader.finish("closed", self._clock()))
+                        return _ended(reader.finish("closed", self.clock()))
         except TransferFailed as failed:
             return self._failed(failed, running)
         except TimeoutError:
@@ -118,7 +134,7 @@ class ModelApi:
 
     def stop(self, running: OpenCall) -> Answer | None:
         """What had arrived of a call that was cut off by us."""
-        return running.reader.finish("stopped", self._clock()) if running.reader else None
+        return running.reader.finish("stopped", self.clock()) if running.reader else None
 
     def _headers(self, body: RequestBody) -> dict[str, str]:
         headers = {
@@ -134,32 +150,41 @@ class ModelApi:
     def _failed(self, failed: TransferFailed, running: OpenCall) -> Call:
         if running.body_fault is not None:
             raise running.body_fault
-        if failed.fault is Fault.UNREACHABLE:
-            return Call(answer=None, fault=ProviderUnreachable(f"{self.server_address}: {failed}"), asked=False)
-        end: StreamEnd = "stalled" if failed.fault is Fault.STALLED else "cut"
-        if running.reader is None:
-            # The connection broke after the body began to leave: the provider may have worked, so it counts as asked.
-            return Call(answer=None, fault=ProviderUnreachable(f"{self.server_address}: {failed}"), asked=True)
-        return _ended(running.reader.finish(end, self._clock()))
+        if running.reader is not None:
+            end: StreamEnd = "stalled" if failed.fault is Fault.STALLED else "cut"
+            return _ended(running.reader.finish(end, self.clock()))
+        sent = running.body_sent and failed.fault is not Fault.UNREACHABLE
+        fault = ProviderUnreachable(f"{self.server_address}: {failed}")
+        # Once the body has left in whole the provider may have worked, whatever became of the connection.
+        return Call(answer=None, fault=fault, asked=sent, sent=sent)
 
     def _timed_out(self, running: OpenCall, *, total_at: float) -> Call:
-        now = self._clock()
+        now = self.clock()
         reader = running.reader
-        if now >= total_at:
-            fault: Retryable = CallTimeout(f"no end within {self._settings.total_seconds:g} s (MODEL_TOTAL_SECONDS)")
-            return Call(answer=reader.finish("stopped", now) if reader else None, fault=fault, asked=True)
-        if reader is None or reader.first_token_at is None:
-            fault = FirstTokenTimeout(
+        is_total = now >= total_at
+        has_token = reader is not None and reader.first_token_at is not None
+        answer = reader.finish("stopped" if is_total else "stalled", now) if reader else None
+        if answer is not None and (answer.finish_reason or answer.provider_error or (has_token and not is_total)):
+            # What came after the finish reason is the usage at most: the answer is paid for and it is whole.
+            return _ended(answer)
+        fault: Retryable = (
+            CallTimeout(f"no end within {self._settings.total_seconds:g} s (MODEL_TOTAL_SECONDS)")
+            if is_total
+            else FirstTokenTimeout(
                 f"no token within {self._settings.first_token_seconds:g} s (MODEL_FIRST_TOKEN_SECONDS)"
             )
-            return Call(answer=reader.finish("stalled", now) if reader else None, fault=fault, asked=True)
-        return _ended(reader.finish("stalled", now))
+        )
+        return Call(answer=answer, fault=fault, asked=running.body_sent, sent=running.body_sent)
 
 
-async def _watched(chunks: AsyncIterator[bytes], running: OpenCall) -> AsyncIterator[bytes]:
+async def _watched(chunks: AsyncIterator[bytes], running: OpenCall, *, length_bytes: int) -> AsyncIterator[bytes]:
     """The body, with its own errors kept: the HTTP client reports them as a broken connection."""
+    left_bytes = length_bytes
     try:
         async for chunk in chunks:
+            left_bytes -= len(chunk)
+            # Before it is handed over: the transport may come back for more only after the model has it.
+            running.body_sent = left_bytes <= 0
             yield chunk
     except AnalysisError as error:
         running.body_fault = error
@@ -168,12 +193,14 @@ async def _watched(chunks: AsyncIterator[bytes], running: OpenCall) -> AsyncIter
 
 async def _refusal(response: httpx.Response, *, now: datetime) -> Call:
     body = bytearray()
-    async for chunk in response.aiter_raw():
-        body += chunk
-        if len(body) >= MAX_ERROR_BYTES:
-            break
+    with suppress(httpx.HTTPError):  # the status has arrived, and says most of it
+        async for chunk in response.aiter_raw():
+            body += chunk
+            if len(body) >= MAX_ERROR_BYTES:
+                break
     fault = classify_response(http_status=response.status_code, headers=response.headers, body=bytes(body), now=now)
-    return Call(answer=None, fault=fault, asked=False)
+    # A 4xx is refused before any work; what a 5xx had done by then nobody knows, and unknown is not zero (law 6).
+    return Call(answer=None, fault=fault, asked=response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR)
 
 
 def _ended(answer: Answer) -> Call:

@@ -6,11 +6,10 @@ show (decoded in a child process). Every later read carries the ETag that was se
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from analysis_worker.errors import FeatureUnsupported, MediaEmpty, ParameterInvalid, RequestExpired
-from analysis_worker.limits import check_budget, check_context, check_media, check_parameters
+from analysis_worker.limits import check_context, check_media, check_parameters, require_budget
 from analysis_worker.media_access import require_access
 from analysis_worker.prices import upper_bound
 from analysis_worker.probe import HEAD_BYTES, HeadSource, ProbeSource, join_frames, probe
@@ -31,8 +30,12 @@ if TYPE_CHECKING:
     from analysis_worker.profiles import Profile, Profiles
 
 
-async def plan(job: Job, *, planner: Planner, now: datetime, spent: Money | None) -> AnalysisPlan:
-    """Decide what will be asked and how its media travel; `spent` is what earlier starts of it have cost.
+async def plan(
+    job: Job, *, planner: Planner, now: datetime, spent: Money | None, model: str | None = None
+) -> AnalysisPlan:
+    """Decide what will be asked and how its media travel; `spent` is what earlier calls of it have cost.
+
+    `model` is the one to plan for, one of the request's fallbacks; without it the request's own.
 
     :raises Rejected: one of its leaves, with the value and the remedy.
     :raises StoreUnavailable: when the store does not answer.
@@ -41,7 +44,7 @@ async def plan(job: Job, *, planner: Planner, now: datetime, spent: Money | None
     if now >= job.deadline:
         raise RequestExpired(f"the deadline {job.deadline.isoformat()} passed before it was asked: send it again")
     _require_supported(job)
-    model = request.model.name or planner.default_model
+    model = model or request.model.name or planner.default_model
     card = planner.catalogue.card(model)
     profile = _profile(job, planner.profiles)
     profile.check_kinds(item.kind for item in request.media)
@@ -57,7 +60,7 @@ async def plan(job: Job, *, planner: Planner, now: datetime, spent: Money | None
     max_output_tokens = parameters.max_tokens or card.context.max_output_tokens
     _require_within(job, card=card, tokens=tokens, max_output_tokens=max_output_tokens)
     bound = upper_bound(card=card, region=planner.region, expected=tokens, max_output_tokens=max_output_tokens)
-    _require_budget(job, bound=bound, spent=spent, model=model)
+    require_budget(max_cost=request.limits.max_cost, bound=bound, spent=spent, model=model)
     return AnalysisPlan(
         model=model,
         card=card,
@@ -176,12 +179,3 @@ def _require_within(job: Job, *, card: ModelCard, tokens: InputTokens, max_outpu
         max_output_tokens=max_output_tokens,
         max_input_tokens=job.request.limits.max_input_tokens,
     )
-
-
-def _require_budget(job: Job, *, bound: Money | None, spent: Money | None, model: str) -> None:
-    """`max_cost` is held against the upper bound, less what earlier attempts have cost (DESIGN.md §3, Types)."""
-    budget = job.request.limits.max_cost
-    if budget is None:
-        return
-    left = budget.decimal - (spent.decimal if spent is not None and spent.currency == budget.currency else 0)
-    check_budget(bound=bound, left=Money.of(max(left, Decimal(0)), budget.currency), model=model)

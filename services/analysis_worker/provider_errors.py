@@ -19,6 +19,8 @@ from analysis_worker.errors import (
     ContentFiltered,
     Failed,
     MediaFetchFailed,
+    ModelMissing,
+    ModelQuotaUsed,
     ProviderBilling,
     ProviderRefused,
     ProviderThrottled,
@@ -44,12 +46,15 @@ Leaf = type[Failed] | type[Retryable]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
-    """One row: matches when the code and the message do; `floor_seconds` is the least wait before the next try."""
+    """One row: matches when the code and the message do; `floor_seconds` is the least wait before the next try,
+    `max_tries` how many calls it is worth (provider.md §4b).
+    """
 
     leaf: Leaf
     code: str = ""
     text: str = ""
     floor_seconds: float | None = None
+    max_tries: int | None = None
 
     def matches(self, code: str, message: str) -> bool:
         """Tell whether this row speaks of that error (both patterns match anywhere, in any case)."""
@@ -63,9 +68,9 @@ def _found(pattern: str, value: str) -> bool:
 # The first match wins, so the narrow rows stand above the wide ones. Source: provider.md §4b, row by row.
 RULES: Final[tuple[Rule, ...]] = (
     # Money: the same call fails until somebody pays.
-    Rule(leaf=ProviderBilling, text=r"free allocated quota exceeded|free tier of the model has been exhausted"),
-    Rule(leaf=ProviderBilling, code=r"FreeTierOnly|Arrearage|CommodityNotPurchased|(Pre|Post)paidBillOverdue"),
-    Rule(leaf=ProviderBilling, code=r"Unpurchased"),
+    Rule(leaf=ModelQuotaUsed, text=r"free allocated quota exceeded|free tier of the model has been exhausted"),
+    Rule(leaf=ModelQuotaUsed, code=r"FreeTierOnly|Unpurchased"),
+    Rule(leaf=ProviderBilling, code=r"Arrearage|CommodityNotPurchased|(Pre|Post)paidBillOverdue"),
     Rule(leaf=ProviderBilling, text=r"account is in good standing"),
     # Moderation: the same input fails again.
     Rule(leaf=ContentFiltered, code=r"data_?inspection_?failed"),
@@ -73,6 +78,9 @@ RULES: Final[tuple[Rule, ...]] = (
     # Key or region.
     Rule(leaf=ProviderUnauthorized, code=r"invalid_?api_?key"),
     Rule(leaf=ProviderUnauthorized, text=r"(invalid|incorrect) api[- ]?key"),
+    # This model, for this account.
+    Rule(leaf=ModelMissing, code=r"model_?not_?found|model_not_supported|^Model\.AccessDenied$"),
+    Rule(leaf=ModelMissing, text=r"^(<\d+> )?([\w.]+: )?model (not exist|can not be found)"),
     # Throttles; the quota class needs its minute (oh-my-pi PR 8476: succeeds again about 60 s later).
     Rule(leaf=ProviderThrottled, code=r"AllocationQuota|insufficient_quota", floor_seconds=QUOTA_FLOOR_SECONDS),
     Rule(
@@ -85,15 +93,17 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(leaf=ProviderThrottled, text=r"requests rate limit exceeded|requests throttling triggered"),
     Rule(leaf=ProviderThrottled, text=r"too many requests in route|request rate increased too quickly"),
     # The provider could not get the media from the URL we signed: signing anew or waiting may help.
-    Rule(leaf=MediaFetchFailed, text=r"failed to download multimodal|download multimodal file timed out"),
-    Rule(leaf=MediaFetchFailed, text=r"(unable to )?download the media resource( timed out)?"),
-    Rule(leaf=MediaFetchFailed, text=r"don't have authorization to access the media resource"),
+    Rule(leaf=MediaFetchFailed, text=r"failed to download multimodal|download multimodal file timed out", max_tries=3),
+    Rule(leaf=MediaFetchFailed, text=r"(unable to )?download the media resource( timed out)?", max_tries=3),
+    # The signature ran out: every call signs anew, so once more is enough to know.
+    Rule(leaf=MediaFetchFailed, text=r"don't have authorization to access the media resource", max_tries=2),
     # A 500 that speaks of the client's data, not of the server.
     Rule(leaf=ProviderRefused, text=r"missing content-length of multimodal url|list index out of range"),
     # Servers in trouble.
     Rule(leaf=ProviderUnavailable, text=r"inference internal error|rejected by inference engine"),
     Rule(leaf=ProviderUnavailable, text=r"receive batching backend response failed"),
-    Rule(leaf=ProviderUnavailable, code=r"^internal_?error(\.Algo)?$"),
+    Rule(leaf=ProviderUnavailable, code=r"^internal_?error$", max_tries=3),
+    Rule(leaf=ProviderUnavailable, code=r"^internal_?error\.Algo$"),
     Rule(
         leaf=ProviderUnavailable,
         code=r"^(SystemError|ModelServiceFailed|RequestTimeOut|ModelUnavailable|server_error)$",
@@ -130,8 +140,19 @@ def classify_error_object(
     if issubclass(leaf, Retryable):
         floor_seconds = rule.floor_seconds if rule else None
         wait_seconds = max((s for s in (retry_after_seconds, floor_seconds) if s is not None), default=None)
-        return leaf(text, retry_after_seconds=wait_seconds, provider_code=code or None, http_status=http_status)
+        return leaf(
+            text,
+            retry_after_seconds=wait_seconds,
+            max_tries=rule.max_tries if rule else None,
+            provider_code=code or None,
+            http_status=http_status,
+        )
     return leaf(text, provider_code=code or None, http_status=http_status)
+
+
+def is_of_account(fault: AnalysisError) -> bool:
+    """Tell whether every request would meet it: the key or the account is refused, not this request or its model."""
+    return isinstance(fault, ProviderUnauthorized | ProviderBilling) and not isinstance(fault, ModelQuotaUsed)
 
 
 def error_object_of(document: object) -> Mapping[str, object] | None:
@@ -218,7 +239,7 @@ def _leaf_of_status(http_status: int, code: str) -> Leaf:
 def _remedy(leaf: Leaf) -> str:
     if leaf is ProviderUnauthorized:
         return " (check MODEL_API_KEY, and that it belongs to the region of MODEL_BASE_URL)"
-    if leaf is ProviderBilling:
+    if issubclass(leaf, ProviderBilling):
         return " (settle the account or activate the model in the provider's console)"
     if leaf is MediaFetchFailed:
         return " (check that S3_PUBLIC_ENDPOINT can be reached from the internet)"

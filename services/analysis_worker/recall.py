@@ -6,7 +6,7 @@ The undisturbed path is one conditional write. Only when that is refused does it
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from analysis_worker.errors import DeadLettered
 
@@ -32,6 +32,10 @@ class Answered:
     """It was answered before; publish that again."""
 
     completion: KafkaRecord
+
+
+LOOK_AGAIN_SECONDS: Final = 0.05
+"""The least pause between two looks: what others wrote may stay as it is, and a loop would flood the store."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +75,7 @@ async def _look(job: Job, *, ledger: Ledger, first: OpenAttempt, accounts: Accou
         return Answered(completion=answer.completion)
     claims = await ledger.claims(job)
     if not claims:  # removed between our write and our look: begin anew
-        return Busy(seconds=0)
+        return Busy(seconds=LOOK_AGAIN_SECONDS)
     _require_same(job, claims[0].document.fingerprint)
     adopted = ledger.adopt(job, claims, earlier=accounts.settle(claims[:-1]))
     if adopted is not None:
@@ -98,7 +102,7 @@ async def _start(
     job: Job, start: int, *, ledger: Ledger, first: OpenAttempt, earlier: tuple[Attempt, ...]
 ) -> Claimed | Busy:
     claim = await ledger.take(job, start=start, first=replace(first, number=len(earlier) + 1), earlier=earlier)
-    return Claimed(claim=claim) if claim else Busy(seconds=0)
+    return Claimed(claim=claim) if claim else Busy(seconds=LOOK_AGAIN_SECONDS)
 
 
 def decide(claims: Sequence[SeenClaim], *, stale_seconds: float, max_starts: int) -> int | float | None:
@@ -108,7 +112,7 @@ def decide(claims: Sequence[SeenClaim], *, stale_seconds: float, max_starts: int
     """
     newest = claims[-1]
     if not newest.document.released and newest.age_seconds < stale_seconds:
-        return min(1.0, max(0.05, stale_seconds - newest.age_seconds))
+        return min(1.0, max(LOOK_AGAIN_SECONDS, stale_seconds - newest.age_seconds))
     # A released claim is an orderly end (a drain), not a crash, so it does not count as a start.
     crashed = sum(not seen.document.released for seen in claims)
     return None if crashed >= max_starts else len(claims) + 1

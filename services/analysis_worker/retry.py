@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from analysis_worker.errors import AnalysisError, MediaFetchFailed, Retryable
+from analysis_worker.errors import AnalysisError, Retryable
 
 # 2**32 times any base is beyond any cap; a larger exponent only risks an overflow.
 _MAX_DOUBLINGS: Final = 32
@@ -23,8 +23,6 @@ class RetryPolicy:
     max_attempts: int = 5
     base_seconds: float = 1.0
     cap_seconds: float = 60.0
-    # provider.md §4b: a failed download is worth "a few" tries; each costs the provider's own fetch time-out.
-    max_fetch_attempts: int = 3
 
 
 def next_delay(
@@ -54,6 +52,4 @@ def next_delay(
 
 def attempt_limit(error: Retryable, policy: RetryPolicy) -> int:
     """Return how many tries this kind of error is worth."""
-    if isinstance(error, MediaFetchFailed):
-        return min(policy.max_attempts, policy.max_fetch_attempts)
-    return policy.max_attempts
+    return policy.max_attempts if error.max_tries is None else min(policy.max_attempts, error.max_tries)

@@ -66,7 +66,7 @@ class KafkaSettings(BaseSettings):
     session_timeout_ms: Annotated[int, Field(ge=1000)] = 45_000
     max_poll_interval_ms: Annotated[int, Field(ge=1000)] = 300_000
     max_message_bytes: Annotated[int, Field(ge=65_536)] = 1_048_576
-    """What completed and dead-letter topics take; 16 KiB of it are kept for headers and framing."""
+    """The most a record may weigh; a topic's own limit counts when it is smaller, and 16 KiB of either are kept free."""
 
 
 class S3Settings(BaseSettings):

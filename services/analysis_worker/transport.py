@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
@@ -60,7 +61,19 @@ _FAULTS: Final[tuple[tuple[type[Exception], Fault], ...]] = (
 
 def fault_of(error: Exception) -> Fault | None:
     """The fault of an httpx exception; None when the table does not know it (a test fails on that)."""
+    if _is_cut_after_connecting(error):
+        return Fault.CUT
     return next((fault for kind, fault in _FAULTS if isinstance(error, kind)), None)
+
+
+def _is_cut_after_connecting(error: Exception) -> bool:
+    """Whether a connection that stood broke: httpx_aiohttp 0.1 names that a failure to connect, because its table
+    knows only the base class of ServerDisconnectedError and of ECONNRESET. What was asked may have been paid for.
+    """
+    cause = error.__cause__
+    # Never connected, or connected too slowly; a read time-out is a ServerTimeoutError too.
+    before = (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError)
+    return isinstance(cause, aiohttp.ClientConnectionError) and not isinstance(cause, before)
 
 
 @contextmanager
@@ -71,6 +84,8 @@ def transfer() -> Iterator[None]:
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
         fault = fault_of(error) or Fault.CUT
         raise TransferFailed(fault, safe_text(f"{type(error).__name__}: {error}")) from error
+    except aiohttp.ClientError as error:  # not in httpx_aiohttp's table: a reply that is no HTTP
+        raise TransferFailed(Fault.INVALID, safe_text(f"{type(error).__name__}: {error}")) from error
 
 
 def build_client(*, connections: int, connect_seconds: float, read_seconds: float) -> httpx.AsyncClient:

@@ -85,7 +85,7 @@ def test_every_header_of_dead_letters_and_retries_is_explained():
         for value in vars(headers).values()
         if isinstance(value, str) and re.fullmatch(r"(dead-letter|retry)-[\w-]*\w", value)
     }
-    assert len(names) == 18
+    assert len(names) == 19
     for name in names:
         assert f"`{name}`" in TEXT or f"`{name.removeprefix('dead-letter')}`" in TEXT, name
 

@@ -245,9 +245,7 @@ async def test_a_provider_down_for_longer_than_the_deadline_is_a_named_failure(s
     assert (data.outcome, data.error.stage, data.error.retryable) == ("failed", "ask", True)
     # Whether the last pause would pass the deadline or the last connection did is a matter of milliseconds.
     assert data.error.code in {"provider_unreachable", "deadline_exceeded"}
-    assert {attempt.outcome for attempt in data.attempts} <= {"provider_unreachable", "cancelled"}
-    refused = [attempt for attempt in data.attempts if attempt.outcome == "provider_unreachable"]
-    assert {attempt.usage.total_tokens for attempt in refused} == {0}  # nothing was sent: a known zero
+    assert (data.attempts, data.usage.calls) == ((), 0)  # nothing was sent: no attempt, and a known zero
     await provider_down()  # the record behind it has time: it was kept, and now completes (`send`)
 
 

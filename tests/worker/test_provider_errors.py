@@ -8,13 +8,14 @@ from analysis_worker.provider_errors import (
     classify_error_object,
     classify_response,
     error_object_of,
+    is_of_account,
     read_retry_after,
     safe_text,
 )
 
 REFUSED, FETCH, BILLING = errors.ProviderRefused, errors.MediaFetchFailed, errors.ProviderBilling
 THROTTLED, DOWN, KEY = errors.ProviderThrottled, errors.ProviderUnavailable, errors.ProviderUnauthorized
-FILTERED = errors.ContentFiltered
+FILTERED, GONE, QUOTA = errors.ContentFiltered, errors.ModelMissing, errors.ModelQuotaUsed
 
 # Every row of provider.md §4b: status, code, message, leaf, least seconds to wait.
 ROWS = [
@@ -68,14 +69,14 @@ ROWS = [
     (401, "InvalidApiKey", "Invalid API-key provided.", KEY, None),
     (401, "invalid_api_key", "Incorrect API key provided. For details, see: error-code#apikey-error", KEY, None),
     (403, "AccessDenied", "Access denied.", REFUSED, None),
-    (403, "AccessDenied.Unpurchased", "Access to model denied. Please make sure you are eligible for using the model.", BILLING, None),
-    (403, "Model.AccessDenied", "Model access denied.", REFUSED, None),
+    (403, "AccessDenied.Unpurchased", "Access to model denied. Please make sure you are eligible for using the model.", QUOTA, None),
+    (403, "Model.AccessDenied", "Model access denied.", GONE, None),
     (403, "Workspace.AccessDenied", "Workspace access denied.", REFUSED, None),
-    (403, "AllocationQuota.FreeTierOnly", "The free tier of the model has been exhausted. If you wish to continue …", BILLING, None),
-    (404, "ModelNotFound", "Model can not be found.", REFUSED, None),
-    (404, "model_not_found", "The model `qwen9` does not exist or you do not have access to it.", REFUSED, None),
-    (400, "InvalidParameter", "Model not exist.", REFUSED, None),
-    (404, "model_not_supported", "Unsupported model qwen9 for OpenAI compatibility mode.", REFUSED, None),
+    (403, "AllocationQuota.FreeTierOnly", "The free tier of the model has been exhausted. If you wish to continue …", QUOTA, None),
+    (404, "ModelNotFound", "Model can not be found.", GONE, None),
+    (404, "model_not_found", "The model `qwen9` does not exist or you do not have access to it.", GONE, None),
+    (400, "InvalidParameter", "Model not exist.", GONE, None),
+    (404, "model_not_supported", "Unsupported model qwen9 for OpenAI compatibility mode.", GONE, None),
     (413, "BadRequest.TooLarge", "Payload Too Large.", REFUSED, None),
     (413, "", "Request body size exceeds maximum allowed size", REFUSED, None),
     (429, "Throttling", "Requests throttling triggered.", THROTTLED, None),
@@ -87,8 +88,8 @@ ROWS = [
     (429, "limit_burst_rate", "Request rate increased too quickly. …", THROTTLED, None),
     (429, "Throttling.AllocationQuota", "Allocated quota exceeded, please increase your quota limit.", THROTTLED, 60.0),
     (429, "insufficient_quota", "You exceeded your current quota, please check your plan and billing details.", THROTTLED, 60.0),
-    (429, "Throttling.AllocationQuota", "Free allocated quota exceeded.", BILLING, None),
-    (429, "insufficient_quota", "Free allocated quota exceeded.", BILLING, None),
+    (429, "Throttling.AllocationQuota", "Free allocated quota exceeded.", QUOTA, None),
+    (429, "insufficient_quota", "Free allocated quota exceeded.", QUOTA, None),
     (429, "CommodityNotPurchased", "Commodity has not purchased yet.", BILLING, None),
     (429, "PrepaidBillOverdue", "The prepaid bill is overdue.", BILLING, None),
     (429, "PostpaidBillOverdue", "The postpaid bill is overdue.", BILLING, None),
@@ -245,3 +246,32 @@ def test_each_known_cause_of_ours_names_the_remedy():
     assert "MODEL_API_KEY" in classify_response(http_status=401, headers={}, body=b"").message
     fetch = classify_error_object({"message": "Failed to download multimodal content."}, http_status=400)
     assert "S3_PUBLIC_ENDPOINT" in fetch.message
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "tries"),
+    [
+        (500, "InternalError", "An internal error has occured", 3),
+        (400, "invalid_parameter_error", "Download multimodal file timed out", 3),
+        (400, "invalid_parameter_error", "Don't have authorization to access the media resource", 2),
+        (503, "ModelUnavailable", "Model is unavailable, try again later.", None),
+        (429, "limit_requests", "You exceeded your current requests list.", None),
+    ],
+)
+def test_a_class_of_faults_is_worth_as_many_calls_as_the_provider_says(status, code, message, tries):
+    assert classify_error_object({"code": code, "message": message}, http_status=status).max_tries == tries
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "is_account"),
+    [
+        (401, "invalid_api_key", "Incorrect API key provided.", True),
+        (400, "Arrearage", "Access denied, please make sure your account is in good standing.", True),
+        (429, "PostpaidBillOverdue", "The postpaid bill is overdue.", True),
+        (403, "AllocationQuota.FreeTierOnly", "The free tier of the model has been exhausted.", False),
+        (403, "AccessDenied.Unpurchased", "Access to model denied.", False),
+        (404, "model_not_found", "The model `x` does not exist", False),
+    ],
+)
+def test_what_every_request_would_meet_is_told_from_what_one_model_lacks(status, code, message, is_account):
+    assert is_of_account(classify_error_object({"code": code, "message": message}, http_status=status)) is is_account

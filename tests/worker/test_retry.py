@@ -47,9 +47,10 @@ def test_tries_run_out():
     assert delay(attempt=5) is None
 
 
-def test_a_failed_download_is_worth_fewer_tries():
-    assert delay(attempt=2, error=errors.MediaFetchFailed("timed out")) is not None
-    assert delay(attempt=3, error=errors.MediaFetchFailed("timed out")) is None
+def test_a_class_that_is_worth_fewer_tries_gets_fewer():
+    assert delay(attempt=2, error=errors.MediaFetchFailed("timed out", max_tries=3)) is not None
+    assert delay(attempt=3, error=errors.MediaFetchFailed("timed out", max_tries=3)) is None
+    assert delay(attempt=5, error=errors.ProviderUnavailable("down", max_tries=99)) is None
 
 
 def test_a_try_that_would_start_at_or_after_the_deadline_is_given_up():

@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 
 from analysis_worker.abridgement import abridge, merge, strip
 from analysis_worker.accounts import MOST_LISTED, listed
+from analysis_worker.completion import Ending, outcome_of
 from analysis_worker.dead_letter import build_dead_letter, fit
 from analysis_worker.dead_letter_format import decode_buried, encode_buried
-from analysis_worker.errors import DeadLettered, Stopped
+from analysis_worker.errors import DeadLettered, RequestExpired, Stopped
 from analysis_worker.kafka.producer import Producer
 from analysis_worker.recorder import HEADROOM_BYTES, Recorder
 from analysis_worker.settings import KafkaSettings
-from analysis_worker.values import Delivered
+from analysis_worker.values import Delivered, Stage
 from analysis_worker.weight import weigh
 from media_contracts import AnalysisCompleted, Artifact, Attempt, KafkaRecord, MediaInfo, Usage, WarningInfo
 from media_contracts.topics import DEAD_LETTER
@@ -195,6 +196,15 @@ def test_a_day_without_a_connection_is_one_entry():
         (2_901, "succeeded", 1),
     ]
     assert Usage.sum(one.usage for one in kept) == answered.usage
+
+
+@pytest.mark.parametrize(
+    ("calls", "outcome"), [pytest.param(0, "rejected", id="no connection"), pytest.param(1, "failed", id="a call")]
+)
+def test_connections_that_were_never_made_do_not_turn_a_rejection_into_a_failure(calls, outcome):
+    tried = (attempt(1), attempt(2, usage=FREE.model_copy(update={"calls": calls})))
+    ending = Ending(attempts=tried, cost=None, fault=RequestExpired("late"), stage=Stage.PLAN, trace_id=None)
+    assert outcome_of(ending) == outcome
 
 
 def test_refused_calls_are_listed_one_by_one_until_they_are_many():

@@ -8,12 +8,13 @@ AnalysisError
 │       InputTooLong BudgetExceeded CurrencyMismatch
 ├── Failed              completion `failed`: asked, or worth no further call
 │   ├── DeadlineExceeded WorkerCrashed InternalError MediaChanged
-│   ├── ProviderUnauthorized ProviderBilling ProviderRefused ContentFiltered
+│   ├── ProviderUnauthorized ProviderBilling (ModelQuotaUsed) ProviderRefused (ModelMissing) ContentFiltered
 │   └── AnswerTruncated AnswerNotJson AnswerWrongShape AnswerEmpty
 ├── Retryable           the same call may succeed later; completes as `failed` under its code when tries run out
 │   ├── ProviderThrottled ProviderUnavailable ProviderUnreachable MediaFetchFailed
 │   ├── FirstTokenTimeout StreamStalled StreamCut CallTimeout CallCancelled
 │   └── StoreUnavailable BrokerUnavailable
+├── KeyRefused          key or account: nothing is completed, the worker stops taking
 ├── DeadLettered        the record is no valid request: dead-letter topic with `reason`
 └── Stopped             the worker cannot keep its promises here and stops with a remedy
     └── RecordTooLarge
@@ -24,6 +25,7 @@ from __future__ import annotations
 from analysis_worker.errors.base import (
     AnalysisError,
     DeadLettered,
+    KeyRefused,
     RecordTooLarge,
     Stopped,
 )
@@ -37,6 +39,8 @@ from analysis_worker.errors.failed import (
     Failed,
     InternalError,
     MediaChanged,
+    ModelMissing,
+    ModelQuotaUsed,
     ProviderBilling,
     ProviderRefused,
     ProviderUnauthorized,
@@ -99,6 +103,7 @@ __all__ = [
     "FirstTokenTimeout",
     "InputTooLong",
     "InternalError",
+    "KeyRefused",
     "MediaChanged",
     "MediaDimensions",
     "MediaDuration",
@@ -112,6 +117,8 @@ __all__ = [
     "MediaTooMany",
     "MediaTypeMismatch",
     "MediaUndecodable",
+    "ModelMissing",
+    "ModelQuotaUsed",
     "ModelUnknown",
     "ParameterInvalid",
     "ProfileUnknown",

@@ -1,4 +1,4 @@
-"""Pure: the root of everything that can go wrong, and the two ends that are no completion."""
+"""Pure: the root of everything that can go wrong, and the ends that are no completion."""
 
 from __future__ import annotations
 
@@ -23,6 +23,20 @@ class DeadLettered(AnalysisError):
     def __init__(self, message: str, *, reason: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class KeyRefused(AnalysisError):
+    """The provider refuses the key or the account: every request would meet it, so none is failed; stop taking.
+
+    `fault` is what the provider said, as the leaf (`ProviderUnauthorized`, `ProviderBilling`) by which a caller that
+    cannot wait ends.
+    """
+
+    code = "key_refused"
+
+    def __init__(self, fault: AnalysisError) -> None:
+        super().__init__(fault.message, provider_code=fault.provider_code, http_status=fault.http_status)
+        self.fault = fault
 
 
 class Stopped(AnalysisError):

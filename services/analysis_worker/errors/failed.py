@@ -51,6 +51,14 @@ class ProviderRefused(Failed):
     code = "provider_refused"
 
 
+class ModelMissing(ProviderRefused):
+    """The provider has no such model, or not for this account: another model may do."""
+
+
+class ModelQuotaUsed(ProviderBilling):
+    """This model was not bought or its free quota is used up: another model may do, and other requests may."""
+
+
 class ContentFiltered(Failed):
     """The provider's moderation refused input or output."""
 

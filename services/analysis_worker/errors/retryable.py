@@ -6,18 +6,20 @@ from analysis_worker.errors.base import AnalysisError
 
 
 class Retryable(AnalysisError):
-    """The same call may succeed later."""
+    """The same call may succeed later; `max_tries` is how many calls in all its class is worth, if fewer than ours."""
 
     def __init__(
         self,
         message: str,
         *,
         retry_after_seconds: float | None = None,
+        max_tries: int | None = None,
         provider_code: str | None = None,
         http_status: int | None = None,
     ) -> None:
         super().__init__(message, provider_code=provider_code, http_status=http_status)
         self.retry_after_seconds = retry_after_seconds
+        self.max_tries = max_tries
 
 
 class ProviderThrottled(Retryable):

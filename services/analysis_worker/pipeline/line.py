@@ -15,11 +15,13 @@ from analysis_worker.errors import (
     AnalysisError,
     DeadlineExceeded,
     InternalError,
+    KeyRefused,
     MediaChanged,
     Stopped,
     StoreUnavailable,
 )
 from analysis_worker.expectation import modalities
+from analysis_worker.fallback import Candidates
 from analysis_worker.fetch import fetch
 from analysis_worker.journey import Journey
 from analysis_worker.patience import finished_even_if_cancelled
@@ -88,7 +90,7 @@ class Line:
             fault = DeadlineExceeded(
                 f"the deadline {job.deadline.isoformat()} passed in the stage {journey.current.value}"
             )
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, KeyRefused):
             with suppress(StoreUnavailable):  # unreleased, it grows stale instead
                 await finished_even_if_cancelled(claim.release())
             raise
@@ -113,13 +115,21 @@ class Line:
         )
 
     async def _until_validated(self, job: Job, claim: Claim, journey: Journey, work: _Work) -> None:
-        """Plan, ask, validate; again when the object changed under us, or when the store was away."""
+        """Plan, ask, validate; again when the object changed, the store was away, or another model is allowed."""
+        models = Candidates(job.request, default_model=self.planner.default_model)
         while True:
             try:
                 with journey.stage(Stage.PLAN):
-                    work.plan = await plan(job, planner=self.planner, now=self.now(), spent=spent(claim.attempts))
+                    work.plan = await plan(
+                        job,
+                        planner=self.planner,
+                        now=self.now(),
+                        spent=spent(claim.attempts),
+                        model=models.current,
+                    )
                 with journey.stage(Stage.ASK):
-                    work.answer = await ask(job, work.plan, claim, asker=self._asker(job, journey, work))
+                    asker = self._asker(job, journey, work, is_last_model=not models.has_next)
+                    work.answer = await ask(job, work.plan, claim, asker=asker)
                 with journey.stage(Stage.VALIDATE):
                     work.findings = validate(work.answer, schema=work.plan.schema)
             except MediaChanged:
@@ -129,10 +139,16 @@ class Line:
             except StoreUnavailable as error:
                 log.warning("store unavailable", extra={"event": "store_retried", "error": error.message})
                 await asyncio.sleep(OUTAGE_PAUSE_SECONDS)
+            except AnalysisError as fault:
+                left, model = models.current, models.move_on(fault)
+                log.warning(
+                    "another model",
+                    extra={"event": "model_fallback", "left": left, "model": model, "error": fault.message},
+                )
             else:
                 return
 
-    def _asker(self, job: Job, journey: Journey, work: _Work) -> Asker:
+    def _asker(self, job: Job, journey: Journey, work: _Work, *, is_last_model: bool) -> Asker:
         return Asker(
             api=self.api,
             accounts=self.accounts_of(job),
@@ -140,6 +156,7 @@ class Line:
             now=self.now,
             heard=work.hear,
             fetch=lambda planned: self._fetch(planned, journey),
+            is_last_model=is_last_model,
         )
 
     @asynccontextmanager
@@ -163,6 +180,16 @@ class Line:
             with journey.stage(Stage.RECEIVE):
                 job = receive(delivered, now=self.now(), tenant_topics={}, default_deadline_seconds=LOCAL_SECONDS)
                 journey.identify(job)
-            ending = await self.analyse(job, claim(job), journey)
+            claimed = claim(job)
+            try:
+                ending = await self.analyse(job, claimed, journey)
+            except KeyRefused as refused:  # nobody here can wait until the key is mended
+                ending = Ending(
+                    attempts=claimed.attempts,
+                    cost=self.accounts_of(job).total(claimed.attempts),
+                    fault=refused.fault,
+                    stage=journey.current,
+                    trace_id=journey.trace_id,
+                )
             completion = complete(job, ending, now=self.now(), worker=self.worker)
             return completion, ending.findings.json_text if ending.findings else None

@@ -1,0 +1,72 @@
+"""Pure: a request's models and the fault of the last call in, the model that is asked next out.
+
+Allowed are another model for what is that model's own trouble (provider.md §4b): it does not exist or is not bought,
+its free quota is used up, or the tries on it ran out. Not for the request's faults, nor for the endpoint's or the key's:
+they would meet every model alike.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from analysis_worker.errors import (
+    AnalysisError,
+    CallTimeout,
+    FirstTokenTimeout,
+    ModelMissing,
+    ModelQuotaUsed,
+    ProviderThrottled,
+    ProviderUnavailable,
+    Rejected,
+    StreamCut,
+    StreamStalled,
+)
+
+if TYPE_CHECKING:
+    from media_contracts import AnalysisRequested
+
+ANOTHER_MODEL: Final = (
+    ModelMissing,
+    ModelQuotaUsed,
+    ProviderThrottled,
+    ProviderUnavailable,
+    FirstTokenTimeout,
+    StreamStalled,
+    StreamCut,
+    CallTimeout,
+)
+
+
+class Candidates:
+    """The models of one request in the order in which they are asked, none twice."""
+
+    def __init__(self, request: AnalysisRequested, *, default_model: str) -> None:
+        names = (request.model.name or default_model, *request.model.fallbacks)
+        self._names = list(dict.fromkeys(names))
+        self._fault: AnalysisError | None = None
+
+    @property
+    def current(self) -> str:
+        """The model to ask."""
+        return self._names[0]
+
+    @property
+    def has_next(self) -> bool:
+        """Whether there is another one after it."""
+        return len(self._names) > 1
+
+    def move_on(self, fault: AnalysisError) -> str:
+        """Leave the current model because of `fault` and return the next one.
+
+        :raises AnalysisError: how the request ends, when no other model may be asked: `fault`, or the last call's one
+            when the plan of a fallback is rejected (its limits or its price do not fit).
+        """
+        is_plan_of_fallback = isinstance(fault, Rejected) and self._fault is not None
+        if not is_plan_of_fallback:
+            if not isinstance(fault, ANOTHER_MODEL):
+                raise fault
+            self._fault = fault
+        if not self.has_next:
+            raise self._fault or fault
+        self._names.pop(0)
+        return self.current
