@@ -139,6 +139,9 @@ class WorkerSettings(BaseSettings):
     commit_seconds: Seconds = 0.5
     stall_seconds: Seconds = 120
     """`/livez` fails when a partition that is neither paused nor at its end has not moved for so long."""
+    flood_share: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """A partition stops when more than this share of its last `flood_window` records were dead letters; 1: never."""
+    flood_window: Annotated[int, Field(ge=1, le=100_000)] = 100
     profiles_directory: str | None = None
     url_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     """Hosts that media URLs may name, comma-separated; none by default (law 9)."""

@@ -49,13 +49,14 @@ class Slot:
     """The right to work on one request; it knows whether it is held, so that a cancelled wait releases nothing twice.
 
     `answered` is set when the model's answer is in, so that a revoke waits for it; `ends_at` is the instant, in epoch
-    seconds, by which the request must have ended.
+    seconds, by which the request must have ended; `buried` is set when the record ended as a dead letter.
     """
 
     def __init__(self, window: Window) -> None:
         self._window = window
         self._held = False
         self.answered = False
+        self.buried = False
         self.ends_at = math.inf
 
     async def __aenter__(self) -> Self:
