@@ -30,6 +30,7 @@ _EVENTS: Final[dict[str, tuple[type[Value], Literal["others", "us"]]]] = {
     topics.COMPLETED: (AnalysisCompleted, "us"),
     topics.PROGRESS: (AnalysisProgress, "us"),
 }
+EVENT_MODELS: Final[dict[str, type[Value]]] = {event_type: model for event_type, (model, _) in _EVENTS.items()}
 
 
 def build_schema(event_type: str) -> dict[str, Any]:
