@@ -187,16 +187,18 @@ class Ledger:
         await self._store.put(self._bucket, key, encode_claim(document), content_type=_JSON)
 
     async def claims(self, job: Job) -> tuple[SeenClaim, ...]:
-        """Every start of the request so far, oldest first."""
+        """Every start of the request so far, oldest first. :raises LedgerUnreadable: when one cannot be read."""
         seen: list[SeenClaim] = []
-        while (blob := await self._store.get(self._bucket, _claim_key(job, len(seen) + 1))) is not None:
-            seen.append(SeenClaim(document=decode_claim(blob.body), age_seconds=blob.age_seconds))
+        while (blob := await self._store.get(self._bucket, key := _claim_key(job, len(seen) + 1))) is not None:
+            document = decode_claim(blob.body, where=self._where(key))
+            seen.append(SeenClaim(document=document, age_seconds=blob.age_seconds))
         return tuple(seen)
 
     async def answer(self, job: Job) -> AnswerDocument | None:
-        """The recorded end of the request, if it has one."""
-        blob = await self._store.get(self._bucket, _answer_key(job))
-        return decode_answer(blob.body) if blob else None
+        """The recorded end of the request, if it has one. :raises LedgerUnreadable: when it cannot be read."""
+        key = _answer_key(job)
+        blob = await self._store.get(self._bucket, key)
+        return decode_answer(blob.body, where=self._where(key)) if blob else None
 
     async def record(self, job: Job, *, completion: KafkaRecord, outcome: str) -> KafkaRecord:
         """Record the end of a request once and for all; returns what is recorded: ours, or what was there first."""
@@ -217,6 +219,9 @@ class Ledger:
                 raise StoreUnavailable("the answer exists and cannot be read: try again") from None
             return recorded.completion
         return completion
+
+    def _where(self, key: str) -> str:
+        return f"{self._bucket}/{key}"
 
 
 def _claim_key(job: Job, start: int) -> str:

@@ -1,30 +1,36 @@
 """Pure: claims and answers to and from the JSON that lies in the ledger (format 1; golden files in tests/formats).
 
-A release reads its predecessor's formats and leaves its successor's alone: an unknown format number raises `Stopped`.
+A release reads its predecessor's formats and leaves its successor's alone. Whatever else may lie there raises
+`LedgerUnreadable`, whose message shows the object and never what it holds.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import cache
+from typing import Annotated, Any, Final
 
 import orjson
+from pydantic import Field, StrictStr, TypeAdapter, ValidationError
 
-from analysis_worker.errors import Stopped
+from analysis_worker.errors import LedgerUnreadable
 from analysis_worker.record_format import decode_record, encode_record
-from media_contracts import Attempt, KafkaRecord
+from media_contracts import Attempt, KafkaRecord  # noqa: TC001 - pydantic reads the annotations
 
 FORMAT: Final = 1
+_MOST: Final = 2**53 - 1
+Ordinal = Annotated[int, Field(ge=1, le=_MOST)]
+Tokens = Annotated[int, Field(ge=0, le=_MOST)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OpenAttempt:
     """A call that was about to be made: counted with its input estimate unless it is closed (law 6)."""
 
-    number: int
+    number: Ordinal
     kind: str
     model: str
-    input_tokens: int
+    input_tokens: Tokens
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +39,7 @@ class ClaimDocument:
 
     fingerprint: str
     owner: str
-    start: int
+    start: Ordinal
     started_at: str
     closed: tuple[Attempt, ...] = ()
     open: OpenAttempt | None = None
@@ -67,19 +73,13 @@ def encode_claim(claim: ClaimDocument) -> bytes:
     )
 
 
-def decode_claim(body: bytes) -> ClaimDocument:
-    """A claim from JSON. :raises Stopped: on a format of a later release."""
-    document = _load(body)
-    opened = document["open"]
-    return ClaimDocument(
-        fingerprint=document["fingerprint"],
-        owner=document["owner"],
-        start=document["start"],
-        started_at=document["started_at"],
-        closed=tuple(Attempt.model_validate(attempt) for attempt in document["closed"]),
-        open=OpenAttempt(**opened) if opened else None,
-        released=document["released"],
-    )
+def decode_claim(body: bytes, *, where: str) -> ClaimDocument:
+    """A claim from JSON. :raises LedgerUnreadable: when the object `where` holds anything else."""
+    _load(body, where=where)
+    try:
+        return _claims().validate_json(body, strict=True)
+    except ValidationError as error:
+        raise _broken(where, error) from None  # pydantic's own words quote what lies there
 
 
 def encode_answer(answer: AnswerDocument) -> bytes:
@@ -96,25 +96,66 @@ def encode_answer(answer: AnswerDocument) -> bytes:
     )
 
 
-def decode_answer(body: bytes) -> AnswerDocument:
-    """An answer from JSON. :raises Stopped: on a format of a later release."""
-    document = _load(body)
-    return AnswerDocument(
-        fingerprint=document["fingerprint"],
-        outcome=document["outcome"],
-        recorded_at=document["recorded_at"],
-        completion=decode_record(document["completion"]),
-        request=decode_record(document["request"]),
-    )
-
-
-def _load(body: bytes) -> dict[str, Any]:
-    document: dict[str, Any] = orjson.loads(body)
-    if document.get("format") != FORMAT:
-        raise Stopped(
-            f"the ledger holds format {document.get('format')!r}, this release reads {FORMAT}: upgrade the worker"
+def decode_answer(body: bytes, *, where: str) -> AnswerDocument:
+    """An answer from JSON. :raises LedgerUnreadable: when the object `where` holds anything else."""
+    document = _load(body, where=where)
+    try:
+        head = _heads().validate_python(document)
+        return AnswerDocument(
+            fingerprint=head.fingerprint,
+            outcome=head.outcome,
+            recorded_at=head.recorded_at,
+            completion=decode_record(document.get("completion")),
+            request=decode_record(document.get("request")),
         )
+    except ValueError as error:  # also pydantic's and base64's
+        raise _broken(where, error) from None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _AnswerHead:
+    """What stands before the records in an answer."""
+
+    fingerprint: StrictStr
+    outcome: StrictStr
+    recorded_at: StrictStr
+
+
+@cache
+def _claims() -> TypeAdapter[ClaimDocument]:
+    return TypeAdapter(ClaimDocument)
+
+
+@cache
+def _heads() -> TypeAdapter[_AnswerHead]:
+    return TypeAdapter(_AnswerHead)
+
+
+def _load(body: bytes, *, where: str) -> dict[str, Any]:
+    try:
+        document = orjson.loads(body)
+    except ValueError as error:
+        raise _broken(where, error) from None
+    if not isinstance(document, dict):
+        raise _broken(where, ValueError("no JSON object"))
+    found = document.get("format")
+    if type(found) is not int or found < FORMAT:
+        raise _broken(where, ValueError("no format number that was ever written"))
+    if found > FORMAT:
+        raise LedgerUnreadable(f"{where} has format {found}, this release reads {FORMAT}: upgrade the worker")
     return document
+
+
+def _broken(where: str, error: ValueError) -> LedgerUnreadable:
+    if isinstance(error, ValidationError):
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        why = f"{'.'.join(map(str, faults[0]['loc']))}: {faults[0]['type']}"
+    else:
+        why = str(error) or type(error).__name__
+    return LedgerUnreadable(
+        f"{where} is no document of the ledger ({why}): look at it, then restore or remove it; once it is removed, the"
+        " request may be paid again"
+    )
 
 
 def _encode_open(attempt: OpenAttempt | None) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ AnalysisError
 │   ├── FirstTokenTimeout StreamStalled StreamCut CallTimeout CallCancelled
 │   └── StoreUnavailable BrokerUnavailable
 ├── KeyRefused          key or account: nothing is completed, the worker stops taking
+├── LedgerUnreadable    what the ledger holds about a request cannot be read: the record waits, nothing is asked
 ├── DeadLettered        the record is no valid request: dead-letter topic with `reason`
 └── Stopped             the worker cannot keep its promises here and stops with a remedy
     └── RecordTooLarge
@@ -26,6 +27,7 @@ from analysis_worker.errors.base import (
     AnalysisError,
     DeadLettered,
     KeyRefused,
+    LedgerUnreadable,
     RecordTooLarge,
     Stopped,
 )
@@ -104,6 +106,7 @@ __all__ = [
     "InputTooLong",
     "InternalError",
     "KeyRefused",
+    "LedgerUnreadable",
     "MediaChanged",
     "MediaDimensions",
     "MediaDuration",

@@ -39,6 +39,15 @@ class KeyRefused(AnalysisError):
         self.fault = fault
 
 
+class LedgerUnreadable(AnalysisError):
+    """A ledger document of a later release, or one whose bytes are broken: whether the request was paid is unknown.
+
+    Nothing is asked, nothing is completed and nothing stops: the record waits until a person has mended the object.
+    """
+
+    code = "ledger_unreadable"
+
+
 class Stopped(AnalysisError):
     """The worker stops: broken settings, or a store that ignores conditional writes."""
 
