@@ -22,6 +22,7 @@ from analysis_worker import telemetry as names
 from analysis_worker.accounts import Accounts
 from analysis_worker.catalogue import load_catalogue
 from analysis_worker.errors import BrokerUnavailable
+from analysis_worker.holds import Hold
 from analysis_worker.http_server import HttpServer
 from analysis_worker.kafka.consumer import Consumer
 from analysis_worker.kafka.producer import Producer
@@ -81,6 +82,7 @@ async def run_worker(settings: Settings) -> int:
                 port=settings.worker.http_port,
                 observe=watch.observe,
                 metrics=metrics.text,
+                resume=watch.resume,
             )
             await http.start()
             stack.push_async_callback(http.stop)
@@ -123,6 +125,7 @@ async def _start(
     metrics.watch(names.METRIC_PARKED, lambda: consumer.window.parked)
     metrics.watch(names.METRIC_LAG, lambda: consumer.lags()[0])
     metrics.watch(names.METRIC_OPEN_RECORDS, lambda: consumer.lags()[1])
+    metrics.watch(names.METRIC_FLOODED, lambda: len(consumer.holds.partitions(Hold.FLOODED)))
     metrics.watch(names.METRIC_OLDEST_OPEN, lambda: _age_seconds(consumer.offsets.oldest_open_ms))
     log.info("started", extra={"event": "started", "version": version("media-analysis")})
     return consumer

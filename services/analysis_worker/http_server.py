@@ -1,4 +1,7 @@
-"""Observations in, `/livez`, `/readyz` and `/metrics` out, on uvicorn inside the worker's own event loop."""
+"""Observations in, `/livez`, `/readyz` and `/metrics` out, on uvicorn inside the worker's own event loop.
+
+`POST /resume` is the one way in: it lets partitions go on that the flood guard stopped.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from analysis_worker.offsets import Partition
+
 log = logging.getLogger(__name__)
 
 
@@ -35,7 +40,15 @@ class _QuietServer(uvicorn.Server):
 class HttpServer:
     """Serves until `stop`; port 0 chooses a free one and logs it as `http_listening`."""
 
-    def __init__(self, *, host: str, port: int, observe: Callable[[], Observed], metrics: Callable[[], bytes]) -> None:
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        observe: Callable[[], Observed],
+        metrics: Callable[[], bytes],
+        resume: Callable[[str | None, int | None], tuple[Partition, ...]],
+    ) -> None:
         self._host, self._port = host, port
 
         async def livez(_: Request) -> Response:
@@ -47,7 +60,20 @@ class HttpServer:
         async def metrics_text(_: Request) -> Response:
             return Response(metrics(), media_type=CONTENT_TYPE_LATEST)
 
-        routes = [Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics_text)]
+        async def resume_flooded(request: Request) -> Response:
+            topic, number = request.query_params.get("topic"), request.query_params.get("partition")
+            if number is not None and (topic is None or not (number.isascii() and number.isdigit())):
+                why = f"partition={number!r}: name the topic, and its partition by its number"
+                return JSONResponse({"error": why}, status_code=400)
+            lifted = resume(topic, int(number) if number is not None else None)
+            return JSONResponse({"resumed": [{"topic": each.topic, "partition": each.number} for each in lifted]})
+
+        routes = [
+            Route("/livez", livez),
+            Route("/readyz", readyz),
+            Route("/metrics", metrics_text),
+            Route("/resume", resume_flooded, methods=["POST"]),
+        ]
         config = uvicorn.Config(
             Starlette(routes=routes), host=host, port=port, log_config=None, access_log=False, lifespan="off"
         )

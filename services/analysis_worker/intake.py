@@ -45,8 +45,8 @@ class Intake:
     """Starts a task per record and finishes its offset when `process` returns.
 
     `process` returns when the broker has acknowledged what came of the record. Whatever it raises, the record is not
-    finished, and `on_fatal` is told. `on_finished` is told whenever an offset was finished, `on_due` when the record
-    that a partition waited for has begun.
+    finished, and `on_fatal` is told. `on_finished` is told whenever an offset was finished, `on_ended` when a record has
+    ended and whether as a dead letter, `on_due` when the record that a partition waited for has begun.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Intake:
         offsets: Offsets,
         process: Callable[[Delivered, Slot], Awaitable[None]],
         on_finished: Callable[[], None],
+        on_ended: Callable[[Partition, bool], None],
         on_due: Callable[[Partition], None],
         on_fatal: Callable[[BaseException], None],
     ) -> None:
@@ -63,6 +64,7 @@ class Intake:
         self._offsets = offsets
         self._process = process
         self._on_finished = on_finished
+        self._on_ended = on_ended
         self._on_due = on_due
         self._on_fatal = on_fatal
         self._works: dict[_Place, _Work] = {}
@@ -133,5 +135,6 @@ class Intake:
                 await self._process(delivered, work.slot)
             self._offsets.finish(work.ticket)
             self._on_finished()
+            self._on_ended(work.ticket.partition, work.slot.buried)
         except Exception as error:  # noqa: BLE001 - whatever it is, the record is not finished
             self._on_fatal(error)

@@ -105,6 +105,10 @@ class Watch:
             flooded=tuple(str(each) for each in consumer.holds.partitions(Hold.FLOODED)) if consumer else (),
         )
 
+    def resume(self, topic: str | None, number: int | None) -> tuple[Partition, ...]:
+        """Let partitions go on that the flood guard stopped; none, as long as nothing is consumed."""
+        return self._consumer.resume(topic=topic, number=number) if self._consumer else ()
+
     async def _tick(self) -> None:
         while True:
             self._ticked = self._clock()

@@ -16,6 +16,7 @@ from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from analysis_worker.errors import BrokerUnavailable, Stopped
+from analysis_worker.flood_guard import FloodGuard
 from analysis_worker.holds import Hold, Holds
 from analysis_worker.intake import Intake
 from analysis_worker.kafka.committer import Committer, partition_of
@@ -55,6 +56,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         on_fatal: Callable[[BaseException], None],
     ) -> None:
         self.holds = Holds()
+        self.guard = FloodGuard(share=worker.flood_share, window=worker.flood_window)
         self.offsets = Offsets()
         self.window = Window(capacity=worker.max_in_flight, on_room=self.apply_holds)
         self.committer = Committer(offsets=self.offsets, interval_seconds=worker.commit_seconds)
@@ -63,6 +65,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
             offsets=self.offsets,
             process=process,
             on_finished=self.committer.count,
+            on_ended=self._count_end,
             on_due=self._due,
             on_fatal=on_fatal,
         )
@@ -156,7 +159,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Begin a new epoch with everything paused, before anything is awaited: aiokafka forgets pauses here."""
         self.offsets.begin()
-        for hold in (Hold.NOT_DUE, Hold.CROWDED):
+        # A flood of a partition that comes back is put again from the guard, which outlives assignments.
+        for hold in (Hold.NOT_DUE, Hold.CROWDED, Hold.FLOODED):
             self.holds.lift_everywhere(hold)
         self.holds.put(Hold.STARTING)
         self.apply_holds()
@@ -201,6 +205,33 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         self.holds.lift(Hold.NOT_DUE, partition)
         self.apply_holds()
 
+    def _count_end(self, partition: Partition, buried: bool) -> None:  # noqa: FBT001 - one word on the way to the guard
+        share = self.guard.ended(partition, buried=buried)
+        if share is not None:
+            log.error(
+                "too many dead letters",
+                extra={
+                    "event": "flood_stopped",
+                    "partition": str(partition),
+                    "share": round(share, 3),
+                    "remedy": "stop what sends them, then: media-analysis resume",
+                },
+            )
+            self.apply_holds()
+
+    def resume(self, *, topic: str | None = None, number: int | None = None) -> tuple[Partition, ...]:
+        """Let partitions go on that the flood guard stopped: all, those of a topic, or one; returns which."""
+        lifted = self.guard.resume(topic=topic, number=number)
+        for partition in lifted:
+            log.warning("resumed", extra={"event": "flood_lifted", "partition": str(partition)})
+        self.apply_holds()
+        return lifted
+
+    def hold(self, hold: Hold, *, when: bool) -> None:
+        """Put a hold on all partitions, or lift it."""
+        self.holds.set(hold, when=when)
+        self.apply_holds()
+
     def apply_holds(self) -> None:
         """Pause and resume the partitions as the holds, the window and the commit maps say."""
         if self._client is None:
@@ -210,6 +241,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         for each in assignment:
             partition = partition_of(each)
             self.holds.set(Hold.CROWDED, partition, when=self.offsets.crowded(partition))
+            self.holds.set(Hold.FLOODED, partition, when=self.guard.stopped(partition))
         held = {each for each in assignment if self.holds.of(partition_of(each))}
         paused = self._client.paused()
         self._client.pause(*(held - paused))
