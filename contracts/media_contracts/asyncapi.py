@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import cache
 from importlib.metadata import version
 from typing import Any, Final, Literal
 
@@ -53,6 +54,7 @@ def build_asyncapi() -> dict[str, Any]:
     }
 
 
+@cache
 def format_asyncapi() -> str:
     """Return the text of the document, as it is committed and served."""
     return json.dumps(build_asyncapi(), indent=2, ensure_ascii=False) + "\n"
