@@ -1,4 +1,4 @@
-"""Observations in, `/livez`, `/readyz` and `/metrics` out, on uvicorn inside the worker's own event loop.
+"""Observations in, `/livez`, `/readyz`, `/metrics` and `/asyncapi` out, on uvicorn inside the worker's own event loop.
 
 `POST /resume` is the one way in: it lets partitions go on that the flood guard stopped.
 """
@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from analysis_worker.errors import Stopped
 from analysis_worker.health import Observed, liveness_faults, readiness_faults
+from media_contracts.asyncapi import format_asyncapi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,6 +73,7 @@ class HttpServer:
             Route("/livez", livez),
             Route("/readyz", readyz),
             Route("/metrics", metrics_text),
+            Route("/asyncapi", _asyncapi),
             Route("/resume", resume_flooded, methods=["POST"]),
         ]
         config = uvicorn.Config(
@@ -95,6 +97,10 @@ class HttpServer:
         self._server.should_exit = True
         if self._task is not None:
             await self._task
+
+
+async def _asyncapi(_: Request) -> Response:
+    return Response(format_asyncapi(), media_type="application/json")
 
 
 def _verdict(faults: list[str]) -> Response:
