@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _TOPICS: Final = (topics.COMPLETED, topics.PROGRESS, topics.DEAD_LETTER)
+_NO_TIME: Final = "--:--:--.---"
 _STYLES: Final = {"succeeded": "green", "rejected": "yellow", "failed": "red"}
 
 
@@ -46,16 +47,17 @@ async def _watch(*, json_lines: bool, from_beginning: bool, count: int | None) -
             if json_lines:
                 click.echo(one_line(as_json(record, arrival)))
             else:
-                console.print(_line(record, arrival), highlight=False)
+                console.print(line_of(record, arrival), highlight=False)
             seen += 1
             if seen == count:
                 return
 
 
-def _line(heard: Heard, arrival: Arrival) -> Text:
+def line_of(heard: Heard, arrival: Arrival) -> Text:
+    """The line that a person reads: when, and what came of it."""
     from rich.text import Text  # noqa: PLC0415 — as above
 
-    at = datetime.fromtimestamp(heard.timestamp_ms / 1000, UTC).strftime("%H:%M:%S.%f")[:-3]
+    at = _time_of_day(heard.timestamp_ms)
     match arrival:
         case CompletedEvent():
             style, line = _STYLES.get(arrival.data.outcome, ""), outcome_line(arrival.data)
@@ -67,3 +69,12 @@ def _line(heard: Heard, arrival: Arrival) -> Text:
         case Foreign():
             style, line = "red", f"foreign record  {arrival.why}"
     return Text.assemble((f"{at}  ", "dim"), (line, style))
+
+
+def _time_of_day(timestamp_ms: int) -> str:
+    """In UTC; dashes for what is no instant: a producer may send any number, and Kafka has -1 for none."""
+    try:
+        at = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
+    except (OverflowError, ValueError, OSError):  # beyond the year 9999, or before the year 1
+        return _NO_TIME
+    return at.strftime("%H:%M:%S.%f")[:-3] if timestamp_ms > 0 else _NO_TIME

@@ -9,6 +9,7 @@ import pytest
 
 from media_analysis.arrivals import DeadRecord, Foreign, as_json, read_arrival
 from media_analysis.broker import Heard, publishing
+from media_analysis.watch import line_of
 from media_contracts import AnalysisProgress, KafkaRecord, RequestRef, encode_event, topics
 from tests.cli.stand_in import kafka, run_command
 from tests.cli.stories import NOON, ended, succeeded
@@ -107,6 +108,17 @@ def test_a_foreign_record_is_told_and_never_raises(value: bytes | None) -> None:
     arrival = read_arrival(heard.record)
     assert isinstance(arrival, Foreign)
     assert json.dumps(as_json(heard, arrival))
+
+
+@pytest.mark.parametrize("timestamp_ms", [-1, 0, -(2**63), 2**63 - 1, 253_402_300_800_000])
+def test_a_timestamp_that_is_no_instant_is_shown_as_dashes(timestamp_ms: int) -> None:
+    heard = Heard(record=completed("r"), partition=1, offset=2, timestamp_ms=timestamp_ms)
+    assert line_of(heard, read_arrival(heard.record)).plain.startswith("--:--:--.---  ")
+
+
+def test_the_time_of_day_is_that_of_the_record_in_utc() -> None:
+    heard = Heard(record=completed("r"), partition=1, offset=2, timestamp_ms=1_780_000_000_123)
+    assert line_of(heard, read_arrival(heard.record)).plain.startswith("20:26:40.123  ")
 
 
 def test_a_failure_is_read_as_a_completion() -> None:
