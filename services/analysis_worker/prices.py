@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from media_contracts import Usage
 
 DEFAULT_MARGIN: Final = Decimal("1.2")
-UNSPLIT: Final = ("input_unsplit", "output_unsplit")
 
 _PER: Final = Decimal(1_000_000)
 _SMALLEST: Final = Decimal("1e-9")  # Money has nine decimals
@@ -77,11 +76,6 @@ def price(
         price_list=prices.name,
         tariff=tariff,
     )
-
-
-def is_exact(cost: Cost) -> bool:
-    """Whether every token was priced by its reported modality; else the cost is an upper bound and its basis estimated."""
-    return not any(name in cost.by for name in UNSPLIT)
 
 
 def upper_bound(
