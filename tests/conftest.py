@@ -1,4 +1,4 @@
-"""What every test stands on: a fuse against the network, hypothesis profiles, and one embedded stack a process."""
+"""What every test stands on: a fuse against the network, hypothesis profiles, and one stack a process."""
 
 from __future__ import annotations
 
@@ -93,7 +93,18 @@ def is_loopback(host: Any) -> bool:
 _FUSE = pytest.StashKey[Fuse]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--stack",
+        choices=("embedded", "real"),
+        default="embedded",
+        help="what `stack` is: the devstack, or Apache Kafka and MinIO (tests/real, make test-real)",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "embedded_only(why): cannot hold on the real stack, and why")
+    config.addinivalue_line("markers", "real_only(why): cannot hold on the embedded stack, and why")
     config.stash[_FUSE] = Fuse()
     config.stash[_FUSE].arm()
 
@@ -115,6 +126,13 @@ def _no_network(network_fuse: Fuse) -> Iterator[None]:
     assert network_fuse.violations == []
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what the chosen stack cannot show; the markers say why, tests/real/README.md lists them."""
+    for item in items:
+        for marker in item.iter_markers("embedded_only" if config.getoption("stack") == "real" else "real_only"):
+            item.add_marker(pytest.mark.skip(reason=f"{marker.name}: {marker.args[0]}"))
+
+
 @pytest.fixture
 def unique() -> str:
     """A short name that no other test has: for request ids, keys and groups on a shared stack."""
@@ -122,13 +140,16 @@ def unique() -> str:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """The embedded stack, one per xdist worker, started by the first test that asks.
+async def stack(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """The stack that `--stack` names, one per xdist worker, started by the first test that asks.
 
     Tests share it: name what you make with `unique`, and start what you kill. System tests have `fresh_stack` and
     `empty_stack` (tests/system/conftest.py), which empty the broker and the simulator.
     """
-    from analysis_devstack.stack import start_stack  # noqa: PLC0415 — most rooms need no stack and none of its imports
-
-    async with start_stack(tmp_path_factory.mktemp("stack")) as running:
+    # Imported here: most rooms need no stack and none of its imports.
+    if pytestconfig.getoption("stack") == "real":
+        from tests.real.stack import start_real_stack as start  # noqa: PLC0415
+    else:
+        from analysis_devstack.stack import start_stack as start  # noqa: PLC0415
+    async with start(tmp_path_factory.mktemp("stack")) as running:
         yield running

@@ -31,8 +31,16 @@ class Stack:
     records in memory) and gets its topics anew; the simulator plays the scenario it was started with and forgets its calls.
     """
 
-    def __init__(self, *, directory: Path, servers: Mapping[str, Server], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        *,
+        directory: Path,
+        servers: Mapping[str, Server],
+        environment: Mapping[str, str],
+        ready_seconds: float = READY_SECONDS,
+    ) -> None:
         self.directory = directory
+        self._ready_seconds = ready_seconds
         self.environment = dict(environment)
         self._servers = dict(servers)
         self._children: dict[str, Child] = {}
@@ -123,7 +131,7 @@ class Stack:
     async def _ready(self, name: str) -> None:
         server, child, begun = self._servers[name], self._child(name), time.monotonic()
         try:
-            await readiness.wait_until(server.probe, seconds=READY_SECONDS, alive=lambda: child.exit_code is None)
+            await readiness.wait_until(server.probe, seconds=self._ready_seconds, alive=lambda: child.exit_code is None)
         except readiness.NotReady as error:
             code = child.exit_code
             waited = f"not ready after {time.monotonic() - begun:.0f} s"

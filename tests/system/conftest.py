@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
+from tests.real.stack import RealStack
 from tests.system.harness import Bucket, Simulator, Wire, open_wire
 from tests.system.harness_spans import Spans
 from tests.system.harness_worker import WorkerProcess
@@ -25,14 +26,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 async def make_empty(stack: Stack) -> Stack:
-    """A new broker on the old port, with new topics (0.1 s), and a simulator that plays the honest script.
+    """New topics without records, and a simulator that plays the honest script; what died since is started again.
 
-    What died since is started again.
+    The embedded broker starts anew on its old port (0.1 s); a real one keeps running and gets its topics anew.
     """
     for name in stack.names:
         if stack.exit_code(name) is not None:
             await stack.start(name)
-    await stack.restart("broker")
+    if isinstance(stack, RealStack):
+        await stack.empty()
+    else:
+        await stack.restart("broker")
     await Simulator(stack).reset()
     return stack
 
