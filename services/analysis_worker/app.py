@@ -26,6 +26,7 @@ from analysis_worker.holds import Hold
 from analysis_worker.http_server import HttpServer
 from analysis_worker.kafka.consumer import Consumer
 from analysis_worker.kafka.producer import Producer
+from analysis_worker.key_gate import KeyGate
 from analysis_worker.ledger import Ledger
 from analysis_worker.logs import configure_logs
 from analysis_worker.metrics import Metrics
@@ -37,6 +38,7 @@ from analysis_worker.planner import Planner
 from analysis_worker.probe import ProbePool
 from analysis_worker.profiles import load_profiles
 from analysis_worker.recorder import Recorder
+from analysis_worker.retry import RetryPolicy
 from analysis_worker.retry_copy import due_at
 from analysis_worker.tracing import start_tracing
 from analysis_worker.transport import build_client
@@ -109,7 +111,9 @@ async def _start(
     metrics: Metrics,
     give_up: Callable[[BaseException], None],
 ) -> Consumer:
-    pipeline = await build_pipeline(settings, stack, metrics)
+    key = KeyGate(clock=time.monotonic, on_change=lambda: consumer.hold(Hold.KEY_REFUSED, when=key.closed))
+    watch.key_refused = lambda: key.refusal
+    pipeline = await build_pipeline(settings, stack, metrics, key)
     store, bucket = pipeline.recorder.store, settings.s3.results_bucket
     await patiently(lambda: store.require_conditional_writes(bucket), wait=asyncio.sleep)
     watch.look_at_store(lambda: store.require_conditional_writes(bucket))
@@ -131,7 +135,7 @@ async def _start(
     return consumer
 
 
-async def build_pipeline(settings: Settings, stack: AsyncExitStack, metrics: Metrics) -> Pipeline:
+async def build_pipeline(settings: Settings, stack: AsyncExitStack, metrics: Metrics, key: KeyGate) -> Pipeline:
     """The line with all its clients; `stack` closes them.
 
     :raises Stopped: with every fault of the operator's catalogue and profiles.
@@ -169,7 +173,8 @@ async def build_pipeline(settings: Settings, stack: AsyncExitStack, metrics: Met
         ),
         accounts=Accounts(catalogue=catalogue, region=settings.model.region),
         api=ModelApi(settings=settings.model, client=model_client, clock=time.monotonic, now=_now),
-        max_attempts=settings.worker.max_attempts,
+        policy=RetryPolicy(max_attempts=settings.worker.max_attempts),
+        key=key,
         worker=WorkerInfo(name=socket.gethostname(), version=version("media-analysis")),
         now=_now,
     )

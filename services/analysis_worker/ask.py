@@ -18,19 +18,19 @@ from analysis_worker.errors import (
     AnalysisError,
     CallCancelled,
     InternalError,
-    KeyRefused,
     ProviderRefused,
-    ProviderThrottled,
-    ProviderUnreachable,
+    ProviderUnavailable,
+    PutOff,
 )
+from analysis_worker.fallback import ANOTHER_MODEL
 from analysis_worker.ledger_format import OpenAttempt
 from analysis_worker.limits import require_budget
 from analysis_worker.model_api import Call, ModelApi, OpenCall
 from analysis_worker.patience import patiently
 from analysis_worker.provider_errors import is_of_account
 from analysis_worker.request_body import build_body
-from analysis_worker.retry import RetryPolicy, next_delay
 from analysis_worker.tokens import text_tokens
+from analysis_worker.tries import Tries, counted, counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,14 +39,15 @@ if TYPE_CHECKING:
 
     from analysis_worker.accounts import Accounts
     from analysis_worker.breaker import Breaker
+    from analysis_worker.key_gate import KeyGate
     from analysis_worker.ledger import Claim
     from analysis_worker.media_pipe import MediaPipe
+    from analysis_worker.retry import RetryPolicy
     from analysis_worker.stream import Answer
     from analysis_worker.values import AnalysisPlan, Job
-    from media_contracts import Attempt
+    from media_contracts import Attempt, KafkaRecord
 
 JSON_MODE_WORDS: Final = ("response_format", "json_object", "json mode")
-OUTAGE_STATUSES: Final = {502, 503, 504}
 log = logging.getLogger(__name__)
 
 
@@ -63,14 +64,10 @@ class Asker:
     fetch: Callable[[AnalysisPlan], AbstractAsyncContextManager[MediaPipe]]
     is_last_model: bool = True
     """No fallback is left, so that a model in trouble is waited for."""
-
-
-@dataclass(kw_only=True, slots=True)
-class _Tries:
-    """Calls that came to nothing: those that count towards `WORKER_MAX_ATTEMPTS`, and those that do not."""
-
-    counted: int = 0
-    uncounted: int = 0
+    key: KeyGate | None = None
+    """Where a refused key is waited for; None: it fails the request."""
+    later: Callable[[float], KafkaRecord | None] | None = None
+    """The copy for a retry topic that falls due after so many seconds; None when none is in time."""
 
 
 async def ask(job: Job, plan: AnalysisPlan, claim: Claim, *, asker: Asker) -> Answer:
@@ -78,25 +75,25 @@ async def ask(job: Job, plan: AnalysisPlan, claim: Claim, *, asker: Asker) -> An
 
     :raises AnalysisError: the last call's fault, when it may not be retried or the tries or the time run out.
     :raises BudgetExceeded: when a further call may cost more than what is left of `limits.max_cost`.
-    :raises KeyRefused: when the provider refuses the key or the account, which is no fault of this request.
+    :raises PutOff: when the next call had better be made later.
     """
-    tries = _Tries()
+    tries = Tries(before=counted(claim.attempts, model=plan.model), policy=asker.policy)
     breaker = asker.api.breaker(plan.model)
     while True:
-        await _admitted(breaker, asker.api)
+        await _admitted(plan.model, breaker, asker)
         in_outage = breaker.is_open
         call = await _call(plan, claim, asker=asker, breaker=breaker)
         if call.answer is not None and call.fault is None:
             return call.answer
         fault = call.fault or InternalError("a call ended with neither an answer nor a fault")
-        if is_of_account(fault):
-            raise KeyRefused(fault) from fault
+        if is_of_account(fault) and asker.key is not None:
+            continue
         if plan.parameters.json_mode and _refuses_json_mode(fault):
             # The list of models with JSON mode is contradictory (provider.md §1a); the prompt asks for JSON anyway.
             plan = replace(plan, parameters=replace(plan.parameters, json_mode=False))
             delay: float | None = 0.0
         else:
-            is_counted = _counts(call, fault, in_outage=in_outage, is_last_model=asker.is_last_model)
+            is_counted = counts(call, fault, in_outage=in_outage, is_last_model=asker.is_last_model)
             delay = _delay(tries, fault, is_counted=is_counted, job=job, asker=asker)
         if delay is None:
             raise fault
@@ -109,37 +106,38 @@ async def ask(job: Job, plan: AnalysisPlan, claim: Claim, *, asker: Asker) -> An
         await asyncio.sleep(delay)
 
 
-def _counts(call: Call, fault: AnalysisError, *, in_outage: bool, is_last_model: bool) -> bool:
-    """Whether a call counts towards `WORKER_MAX_ATTEMPTS`; what says nothing of the request is tried to its deadline."""
-    if isinstance(fault, ProviderUnreachable) and not call.asked:
-        return False
-    # With a fallback at hand a model in trouble is left after as many tries as any other fault is worth.
-    is_throttled = isinstance(fault, ProviderThrottled) and not call.asked
-    is_probe = in_outage and (isinstance(fault, ProviderUnreachable) or fault.http_status in OUTAGE_STATUSES)
-    return not (is_last_model and (is_throttled or is_probe))
+def _delay(tries: Tries, fault: AnalysisError, *, is_counted: bool, job: Job, asker: Asker) -> float | None:
+    """Seconds until the next call here, or None.
 
-
-def _delay(tries: _Tries, fault: AnalysisError, *, is_counted: bool, job: Job, asker: Asker) -> float | None:
-    """Seconds until the next try, or None; either kind of try has its own count and back-off."""
-    if is_counted:
-        tries.counted += 1
-        number, policy = tries.counted, asker.policy
-    else:
-        tries.uncounted += 1
-        number, policy = tries.uncounted, replace(asker.policy, max_attempts=tries.uncounted + 1)
-    return next_delay(
-        attempt=number,
-        error=fault,
+    :raises AnalysisError: `fault`, when the next call goes to another model. :raises PutOff: when it is made later.
+    """
+    delay = tries.delay(
+        fault,
+        is_counted=is_counted,
         now=asker.now().timestamp(),
         deadline=job.deadline.timestamp(),
         random=random.random(),  # noqa: S311 - jitter, no secret
-        policy=policy,
     )
+    if delay is None or not tries.enough_here(delay):
+        return delay
+    if not asker.is_last_model and isinstance(fault, ANOTHER_MODEL):
+        raise fault
+    copy = asker.later(delay) if asker.later else None
+    if copy is not None:
+        raise PutOff(fault, copy)
+    return delay
 
 
-async def _admitted(breaker: Breaker, api: ModelApi) -> None:
-    """Wait until the model may be called; the deadline is the caller's."""
-    while (seconds := breaker.wait_seconds(api.clock())) > 0:  # noqa: ASYNC110 - a breaker opens by time alone
+async def _admitted(model: str, breaker: Breaker, asker: Asker) -> None:
+    """Wait until the model may be called; the deadline is the caller's.
+
+    :raises ProviderUnavailable: when it does not answer just now and another one may be asked instead.
+    """
+    if asker.key is not None:
+        await asker.key.passed()
+    while (seconds := breaker.wait_seconds(asker.api.clock())) > 0:
+        if not asker.is_last_model:
+            raise ProviderUnavailable(f"{model} has not answered the last calls and was not asked: its breaker is open")
         await asyncio.sleep(seconds)
 
 
@@ -154,9 +152,18 @@ async def _call(plan: AnalysisPlan, claim: Claim, *, asker: Asker, breaker: Brea
     except BaseException:
         breaker.abandoned()
         raise
+    if asker.key is not None:
+        _tell(asker.key, call)
     if breaker.ended(call.fault, asker.api.clock()) and call.fault is not None:
         log.warning("calls wait", extra={"event": "breaker_opened", "model": plan.model, "error": call.fault.message})
     return call
+
+
+def _tell(key: KeyGate, call: Call) -> None:
+    if call.fault is not None and is_of_account(call.fault):
+        key.refuse(call.fault.message)
+    elif call.answer is not None or (call.fault is not None and call.fault.http_status is not None):
+        key.grant()
 
 
 async def _attempt(plan: AnalysisPlan, claim: Claim, *, asker: Asker, running: OpenCall) -> Call:

@@ -23,6 +23,8 @@ from analysis_worker.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from media_contracts import AnalysisRequested
 
 ANOTHER_MODEL: Final = (
@@ -40,9 +42,10 @@ ANOTHER_MODEL: Final = (
 class Candidates:
     """The models of one request in the order in which they are asked, none twice."""
 
-    def __init__(self, request: AnalysisRequested, *, default_model: str) -> None:
-        names = (request.model.name or default_model, *request.model.fallbacks)
-        self._names = list(dict.fromkeys(names))
+    def __init__(self, request: AnalysisRequested, *, default_model: str, is_tired: Callable[[str], bool]) -> None:
+        """`is_tired` tells of a model that has had all its tries in earlier starts."""
+        names = list(dict.fromkeys((request.model.name or default_model, *request.model.fallbacks)))
+        self._names = [name for name in names if not is_tired(name)] or names[-1:]
         self._fault: AnalysisError | None = None
 
     @property

@@ -29,8 +29,6 @@ class Hold(StrEnum):
     """Too many of its records were dead letters."""
     KEY_REFUSED = "key_refused"
     """The provider refuses the key or the account."""
-    MODEL_DOWN = "model_down"
-    """The model does not answer: the circuit breaker is open."""
     DRAINING = "draining"
     """The worker is about to end."""
 

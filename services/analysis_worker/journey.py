@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.util.types import AttributeValue
 
-    from analysis_worker.errors import DeadLettered
+    from analysis_worker.errors import DeadLettered, PutOff
 
 log = logging.getLogger(__name__)
 
@@ -121,6 +121,13 @@ class Journey:
         self._span.set_attribute(names.DEAD_LETTER_REASON, fault.reason)
         self._span.set_status(Status(StatusCode.ERROR, fault.reason))
         log.warning("dead letter", extra={"event": "dead_letter", "reason": fault.reason})
+
+    def put_off(self, later: PutOff) -> None:
+        """The record goes to a retry topic."""
+        topic = later.copy.topic
+        self._span.set_attribute(names.PUT_OFF_TOPIC, topic)
+        extra = {"event": "put_off", "request_id": self._request_id, "code": later.fault.code, "topic": topic}
+        log.warning("tried again later", extra=extra | {"error": later.message})
 
     def end(self, outcome: str, *, code: str | None) -> None:
         """The record ended in a completion."""

@@ -20,6 +20,7 @@ from analysis_worker.pipeline import Line
 from analysis_worker.planner import Planner
 from analysis_worker.probe import PathSource, ProbePool
 from analysis_worker.profiles import load_profiles
+from analysis_worker.retry import RetryPolicy
 from analysis_worker.transport import build_client
 from analysis_worker.values import Delivered, Job, StoredObject
 from media_contracts import KafkaRecord, WorkerInfo, topics
@@ -114,7 +115,8 @@ async def analyse_locally(
             ),
             accounts=Accounts(catalogue=catalogue, region=model.region),
             api=ModelApi(settings=model, client=client, clock=time.monotonic, now=_now),
-            max_attempts=3,
+            policy=RetryPolicy(max_attempts=3),
+            key=None,
             worker=WorkerInfo(name="media-analysis analyze", version=version("media-analysis")),
             now=_now,
         )

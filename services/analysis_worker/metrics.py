@@ -24,6 +24,7 @@ class Metrics:
         self._registry = registry = CollectorRegistry()
         self._completions = Counter(names.METRIC_COMPLETIONS, "By outcome.", ("outcome", "code"), registry=registry)
         self._dead_letters = Counter(names.METRIC_DEAD_LETTERS, "By reason.", ("reason",), registry=registry)
+        self._put_off = Counter(names.METRIC_PUT_OFF, "By topic.", ("topic",), registry=registry)
         self._calls = Counter(names.METRIC_CALLS, "By model and outcome.", ("model", "outcome"), registry=registry)
         self._tokens = Counter(names.METRIC_TOKENS, "Tokens.", ("model", "direction", "basis"), registry=registry)
         self._cost = Counter(names.METRIC_COST, "Money.", ("model", "currency"), registry=registry)
@@ -60,6 +61,10 @@ class Metrics:
     def count_dead_letter(self, reason: str) -> None:
         """Count a record that was no valid request."""
         self._dead_letters.labels(reason=reason).inc()
+
+    def count_put_off(self, topic: str) -> None:
+        """Count a request that is tried again later."""
+        self._put_off.labels(topic=topic).inc()
 
     def text(self) -> bytes:
         """Everything in Prometheus' text format."""

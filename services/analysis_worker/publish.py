@@ -1,4 +1,4 @@
-"""A recorded completion or a dead letter in, the broker's acknowledgement out; it does not give up (law 1).
+"""A recorded completion, a dead letter or a copy for later in, the broker's acknowledgement out; it does not give up (law 1).
 
 Only size ends it: what the topic does not take now it does not take later either.
 """
@@ -39,8 +39,8 @@ async def publish_completion(record: KafkaRecord, *, producer: Producer, links: 
         await _send(with_trace(record), producer=producer)
 
 
-async def publish_dead_letter(record: KafkaRecord, *, producer: Producer) -> None:
-    """Publish a dead letter; its headers, trace context included, stay those of the original.
+async def publish_unchanged(record: KafkaRecord, *, producer: Producer) -> None:
+    """Publish a dead letter or a copy for later; its headers, trace context included, stay those of the original.
 
     :raises RecordTooLarge: when the topic does not take it; trying again would not help.
     """

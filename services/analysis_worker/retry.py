@@ -18,11 +18,17 @@ _MAX_DOUBLINGS: Final = 32
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetryPolicy:
-    """How often and how far apart one call is tried; seconds, and tries counted from the first."""
+    """How often and how far apart one call is tried; seconds, and tries counted from the first.
+
+    `tries_here` and `seconds_here` are how many tries and how long a wait are worth the slot; what needs more goes by
+    way of a retry topic, when there is one.
+    """
 
     max_attempts: int = 5
     base_seconds: float = 1.0
-    cap_seconds: float = 60.0
+    cap_seconds: float = 30.0
+    tries_here: int = 3
+    seconds_here: float = 30.0
 
 
 def next_delay(

@@ -7,9 +7,9 @@ from analysis_worker.fallback import Candidates
 from media_contracts import AnalysisRequested
 
 
-def candidates(*fallbacks, name="a"):
+def candidates(*fallbacks, name="a", tired=()):
     request = AnalysisRequested(request_id="r", instruction="x", model={"name": name, "fallbacks": fallbacks})
-    return Candidates(request, default_model="default")
+    return Candidates(request, default_model="default", is_tired=lambda name: name in tired)
 
 
 def test_models_are_asked_in_order_and_none_twice():
@@ -32,7 +32,7 @@ def test_without_a_name_the_default_comes_first():
         errors.ProviderRefused("no"),
         errors.ContentFiltered("no"),
         errors.MediaTooLarge("no"),
-        errors.KeyRefused(errors.ProviderUnauthorized("no")),
+        errors.ProviderUnauthorized("no"),
         errors.ProviderUnreachable("no"),
         errors.AnswerTruncated("no"),
         errors.Stopped("no"),
@@ -50,3 +50,8 @@ def test_a_fallback_whose_plan_is_rejected_is_passed_over_and_the_last_call_says
     assert models.move_on(errors.InputTooLong("b is small")) == "c"
     with pytest.raises(errors.ModelQuotaUsed):
         models.move_on(errors.CurrencyMismatch("c costs dollars"))
+
+
+def test_a_model_that_had_all_its_tries_in_earlier_starts_is_passed_over_unless_it_is_the_last():
+    assert candidates("b", "c", tired={"a", "c"}).current == "b"
+    assert candidates("b", tired={"a", "b"}).current == "b"

@@ -14,7 +14,7 @@ AnalysisError
 │   ├── ProviderThrottled ProviderUnavailable ProviderUnreachable MediaFetchFailed
 │   ├── FirstTokenTimeout StreamStalled StreamCut CallTimeout CallCancelled
 │   └── StoreUnavailable BrokerUnavailable
-├── KeyRefused          key or account: nothing is completed, the worker stops taking
+├── PutOff              nothing is completed yet: a copy goes to a retry topic
 ├── LedgerUnreadable    what the ledger holds about a request cannot be read: the record waits, nothing is asked
 ├── DeadLettered        the record is no valid request: dead-letter topic with `reason`
 └── Stopped             the worker cannot keep its promises here and stops with a remedy
@@ -26,8 +26,8 @@ from __future__ import annotations
 from analysis_worker.errors.base import (
     AnalysisError,
     DeadLettered,
-    KeyRefused,
     LedgerUnreadable,
+    PutOff,
     RecordTooLarge,
     Stopped,
 )
@@ -105,7 +105,6 @@ __all__ = [
     "FirstTokenTimeout",
     "InputTooLong",
     "InternalError",
-    "KeyRefused",
     "LedgerUnreadable",
     "MediaChanged",
     "MediaDimensions",
@@ -131,6 +130,7 @@ __all__ = [
     "ProviderUnauthorized",
     "ProviderUnavailable",
     "ProviderUnreachable",
+    "PutOff",
     "RecordTooLarge",
     "Rejected",
     "RequestExpired",

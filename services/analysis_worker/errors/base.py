@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from media_contracts import KafkaRecord
 
 
 class AnalysisError(Exception):
@@ -25,18 +28,15 @@ class DeadLettered(AnalysisError):
         self.reason = reason
 
 
-class KeyRefused(AnalysisError):
-    """The provider refuses the key or the account: every request would meet it, so none is failed; stop taking.
+class PutOff(AnalysisError):
+    """The request is tried again later: `copy` is what to send to a retry topic, `fault` how its last call ended."""
 
-    `fault` is what the provider said, as the leaf (`ProviderUnauthorized`, `ProviderBilling`) by which a caller that
-    cannot wait ends.
-    """
+    code = "put_off"
 
-    code = "key_refused"
-
-    def __init__(self, fault: AnalysisError) -> None:
+    def __init__(self, fault: AnalysisError, copy: KafkaRecord) -> None:
         super().__init__(fault.message, provider_code=fault.provider_code, http_status=fault.http_status)
         self.fault = fault
+        self.copy = copy
 
 
 class LedgerUnreadable(AnalysisError):

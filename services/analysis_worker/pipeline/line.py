@@ -15,8 +15,8 @@ from analysis_worker.errors import (
     AnalysisError,
     DeadlineExceeded,
     InternalError,
-    KeyRefused,
     MediaChanged,
+    PutOff,
     Stopped,
     StoreUnavailable,
 )
@@ -27,7 +27,7 @@ from analysis_worker.journey import Journey
 from analysis_worker.patience import finished_even_if_cancelled
 from analysis_worker.plan import plan
 from analysis_worker.receive import receive
-from analysis_worker.retry import RetryPolicy
+from analysis_worker.tries import counted
 from analysis_worker.validate import validate
 from analysis_worker.values import AnalysisPlan, Delivered, Delivery, Findings, Job, Stage
 
@@ -35,12 +35,17 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from datetime import datetime
 
+    from analysis_worker.key_gate import KeyGate
     from analysis_worker.ledger import Claim
     from analysis_worker.media_pipe import MediaPipe
     from analysis_worker.model_api import ModelApi
     from analysis_worker.planner import Planner
+    from analysis_worker.retry import RetryPolicy
     from analysis_worker.stream import Answer
-    from media_contracts import AnalysisCompleted, WorkerInfo
+    from media_contracts import AnalysisCompleted, KafkaRecord, WorkerInfo
+
+    Later = Callable[[float], KafkaRecord | None]
+    """Seconds to wait → the copy for a retry topic, or None when none would be in time."""
 
 log = logging.getLogger(__name__)
 MAX_REPLANS: Final = 3
@@ -70,7 +75,8 @@ class Line:
     planner: Planner
     accounts: Accounts
     api: ModelApi
-    max_attempts: int
+    policy: RetryPolicy
+    key: KeyGate | None
     worker: WorkerInfo
     now: Callable[[], datetime]
 
@@ -78,23 +84,24 @@ class Line:
         """The accounts of one request."""
         return self.accounts.expecting(modalities(job.request))
 
-    async def analyse(self, job: Job, claim: Claim, journey: Journey) -> Ending:
-        """Plan, ask and validate within the deadline; always comes to an ending, unless it is cancelled."""
+    async def analyse(self, job: Job, claim: Claim, journey: Journey, *, later: Later | None = None) -> Ending:
+        """Plan, ask and validate within the deadline; always comes to an ending, unless it is cancelled.
+
+        :raises PutOff: when `later` gave a copy for a retry topic; the claim is released then.
+        """
         work = _Work()
         fault: AnalysisError | None = None
         try:
             # A deadline in the past must still reach the plan, which rejects it by name.
             async with asyncio.timeout(max((job.deadline - self.now()).total_seconds(), 0) or None):
-                await self._until_validated(job, claim, journey, work)
+                await self._until_validated(job, claim, journey, work, later=later)
         except TimeoutError:
             fault = DeadlineExceeded(
                 f"the deadline {job.deadline.isoformat()} passed in the stage {journey.current.value}"
             )
-        except (asyncio.CancelledError, KeyRefused):
+        except (asyncio.CancelledError, PutOff, Stopped):
             with suppress(StoreUnavailable):  # unreleased, it grows stale instead
                 await finished_even_if_cancelled(claim.release())
-            raise
-        except Stopped:
             raise
         except AnalysisError as error:
             fault = error
@@ -114,9 +121,15 @@ class Line:
             trace_id=journey.trace_id,
         )
 
-    async def _until_validated(self, job: Job, claim: Claim, journey: Journey, work: _Work) -> None:
+    async def _until_validated(
+        self, job: Job, claim: Claim, journey: Journey, work: _Work, *, later: Later | None
+    ) -> None:
         """Plan, ask, validate; again when the object changed, the store was away, or another model is allowed."""
-        models = Candidates(job.request, default_model=self.planner.default_model)
+        models = Candidates(
+            job.request,
+            default_model=self.planner.default_model,
+            is_tired=lambda name: counted(claim.attempts, model=name) >= self.policy.max_attempts,
+        )
         while True:
             try:
                 with journey.stage(Stage.PLAN):
@@ -128,7 +141,7 @@ class Line:
                         model=models.current,
                     )
                 with journey.stage(Stage.ASK):
-                    asker = self._asker(job, journey, work, is_last_model=not models.has_next)
+                    asker = self._asker(job, journey, work, is_last_model=not models.has_next, later=later)
                     work.answer = await ask(job, work.plan, claim, asker=asker)
                 with journey.stage(Stage.VALIDATE):
                     work.findings = validate(work.answer, schema=work.plan.schema)
@@ -139,6 +152,8 @@ class Line:
             except StoreUnavailable as error:
                 log.warning("store unavailable", extra={"event": "store_retried", "error": error.message})
                 await asyncio.sleep(OUTAGE_PAUSE_SECONDS)
+            except PutOff:
+                raise
             except AnalysisError as fault:
                 left, model = models.current, models.move_on(fault)
                 log.warning(
@@ -148,15 +163,17 @@ class Line:
             else:
                 return
 
-    def _asker(self, job: Job, journey: Journey, work: _Work, *, is_last_model: bool) -> Asker:
+    def _asker(self, job: Job, journey: Journey, work: _Work, *, is_last_model: bool, later: Later | None) -> Asker:
         return Asker(
             api=self.api,
             accounts=self.accounts_of(job),
-            policy=RetryPolicy(max_attempts=self.max_attempts),
+            policy=self.policy,
             now=self.now,
             heard=work.hear,
             fetch=lambda planned: self._fetch(planned, journey),
             is_last_model=is_last_model,
+            key=self.key,
+            later=later,
         )
 
     @asynccontextmanager
@@ -180,16 +197,6 @@ class Line:
             with journey.stage(Stage.RECEIVE):
                 job = receive(delivered, now=self.now(), tenant_topics={}, default_deadline_seconds=LOCAL_SECONDS)
                 journey.identify(job)
-            claimed = claim(job)
-            try:
-                ending = await self.analyse(job, claimed, journey)
-            except KeyRefused as refused:  # nobody here can wait until the key is mended
-                ending = Ending(
-                    attempts=claimed.attempts,
-                    cost=self.accounts_of(job).total(claimed.attempts),
-                    fault=refused.fault,
-                    stage=journey.current,
-                    trace_id=journey.trace_id,
-                )
+            ending = await self.analyse(job, claim(job), journey)
             completion = complete(job, ending, now=self.now(), worker=self.worker)
             return completion, ending.findings.json_text if ending.findings else None

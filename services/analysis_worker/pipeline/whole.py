@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from analysis_worker.completion import Ending, complete
 from analysis_worker.dead_letter import build_dead_letter, fit
@@ -18,21 +19,28 @@ from analysis_worker.errors import (
     AnalysisError,
     DeadLettered,
     InternalError,
+    LedgerUnreadable,
+    PutOff,
     RecordTooLarge,
+    Stopped,
     WorkerCrashed,
 )
 from analysis_worker.expectation import first_attempt
 from analysis_worker.journey import Journey
 from analysis_worker.patience import finished_even_if_cancelled, patiently
 from analysis_worker.propagation import link_to
-from analysis_worker.publish import publish_completion, publish_dead_letter
+from analysis_worker.publish import publish_completion, publish_unchanged
 from analysis_worker.recall import Answered, Busy, Claimed, Crashed, Recalled, recall
 from analysis_worker.receive import receive
 from analysis_worker.record import record
+from analysis_worker.retry_copy import delay_for, original, retry_copy
 from analysis_worker.values import Delivered, Job, Stage
+from analysis_worker.weight import weigh
 from media_contracts import topics
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from opentelemetry.trace import Link
 
     from analysis_worker.kafka.producer import Producer
@@ -45,6 +53,7 @@ if TYPE_CHECKING:
     from media_contracts import Attempt, KafkaRecord
 
 log = logging.getLogger(__name__)
+LOOK_AGAIN_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,36 +68,75 @@ class Pipeline:
     metrics: Metrics
 
     async def process(self, delivered: Delivered, slot: Slot) -> None:
-        """Take one record all the way; returns when the broker has acknowledged its end.
+        """Take one record all the way; returns when the broker has acknowledged its end, or its copy for later.
 
-        :raises Stopped: when the ledger holds what this release must not touch.
+        What nobody foresaw outside a request's own analysis, and a ledger that cannot be read, end neither the record
+        nor the worker: it is looked at again, without a slot, until somebody has mended the cause.
         """
+        while True:
+            try:
+                await self._process(delivered, slot)
+            except Stopped:
+                raise
+            except LedgerUnreadable as error:
+                log.error(  # noqa: TRY400 - expected, and the message says it all
+                    "the ledger cannot be read", extra={"event": "ledger_unreadable", "error": error.message}
+                )
+            except Exception:
+                log.exception("unforeseen", extra={"event": "internal_error", "stage": "process"})
+            else:
+                return
+            slot.ends_at = math.inf
+            await slot.wait(LOOK_AGAIN_SECONDS)
+
+    async def _process(self, delivered: Delivered, slot: Slot) -> None:
         with Journey.begin(delivered, group=self.settings.kafka.group_id) as journey:
             try:
                 with journey.stage(Stage.RECEIVE):
-                    job = self._receive(delivered)
+                    job = self._receive(original(delivered))
                     journey.identify(job)
+                slot.ends_at = job.deadline.timestamp()
                 with journey.stage(Stage.RECALL):
                     recalled = await self._recall(job, slot)
+                match recalled:
+                    case Answered(completion=recorded):
+                        slot.answered, links = True, link_to(recorded)
+                    case Crashed(attempts=attempts):
+                        recorded, links = await self._record(job, self._crashed(job, attempts, journey), journey), ()
+                    case Claimed(claim=claim):
+                        async with claim.kept_alive():
+                            ending = await self.line.analyse(job, claim, journey, later=self._later(job))
+                            slot.answered = True  # from here on a revoke waits for it
+                            recorded, links = await self._record(job, ending, journey), ()
+                    case _:
+                        assert_never(recalled)
             except DeadLettered as fault:
                 journey.bury(fault)
-                self.metrics.count_dead_letter(fault.reason)
                 with journey.stage(Stage.PUBLISH):
                     await self._bury(delivered, fault, slot)
-                return
-            match recalled:
-                case Answered(completion=recorded):
-                    links = link_to(recorded)
-                case Crashed(attempts=attempts):
-                    recorded, links = await self._record(job, self._crashed(job, attempts, journey), journey), ()
-                case Claimed(claim=claim):
-                    async with claim.kept_alive():
-                        ending = await self.line.analyse(job, claim, journey)
-                        recorded, links = await self._record(job, ending, journey), ()
-                case _:
-                    assert_never(recalled)
-            with journey.stage(Stage.PUBLISH):
-                await self._publish(recorded, delivered, slot, journey, links=links)
+            except PutOff as later:
+                journey.put_off(later)
+                self.metrics.count_put_off(later.copy.topic)
+                slot.answered = True
+                with journey.stage(Stage.PUBLISH):
+                    await publish_unchanged(later.copy, producer=self.producer)
+            else:
+                with journey.stage(Stage.PUBLISH):
+                    await self._publish(recorded, delivered, slot, journey, links=links)
+
+    def _later(self, job: Job) -> Callable[[float], KafkaRecord | None]:
+        """The copy for the retry topic that falls due after so many seconds; None when none is in time, or takes it."""
+
+        def later(wait_seconds: float) -> KafkaRecord | None:
+            now, delivered = self.line.now(), job.delivered
+            left_seconds = (job.deadline - now).total_seconds()
+            delay = delay_for(attempt=delivered.retries + 1, wait_seconds=wait_seconds, left_seconds=left_seconds)
+            if delay is None:
+                return None
+            copy = retry_copy(delivered, delay, now=now)
+            return copy if weigh(copy) <= self.recorder.limit_bytes(copy.topic) else None
+
+        return later
 
     async def _recall(self, job: Job, slot: Slot) -> Answered | Claimed | Crashed:
         planner = self.line.planner
@@ -164,10 +212,11 @@ class Pipeline:
                 f"the completion is recorded and cannot be published: {error.message}", reason="completion_too_large"
             )
             journey.bury(fault)
-            self.metrics.count_dead_letter(fault.reason)
             await self._bury(delivered, fault, slot)
 
     async def _bury(self, delivered: Delivered, fault: DeadLettered, slot: Slot) -> None:
+        slot.buried = slot.answered = True
+        self.metrics.count_dead_letter(fault.reason)
         letter = build_dead_letter(
             delivered, fault, now=self.line.now(), worker=f"{self.line.worker.name}/{self.line.worker.version}"
         )
@@ -177,7 +226,7 @@ class Pipeline:
             fitting = await patiently(
                 lambda: fit(letter, delivered, store=store, bucket=bucket, max_bytes=max_bytes), wait=slot.wait
             )
-            await publish_dead_letter(fitting, producer=self.producer)
+            await publish_unchanged(fitting, producer=self.producer)
 
         try:
             await send(self.recorder.limit_bytes(topics.DEAD_LETTER))

@@ -1,0 +1,66 @@
+"""Pure: how the calls to one model ended in, when the next one is made out, or that it is not made here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from analysis_worker.errors import (
+    AnalysisError,
+    CallCancelled,
+    ProviderThrottled,
+    ProviderUnreachable,
+    Retryable,
+)
+from analysis_worker.retry import RetryPolicy, next_delay
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from analysis_worker.model_api import Call
+    from media_contracts import Attempt
+
+OUTAGE_STATUSES: Final = frozenset({502, 503, 504})
+_UNCOUNTED: Final = frozenset({ProviderThrottled.code, ProviderUnreachable.code, CallCancelled.code})
+_COUNTED: Final = frozenset(leaf.code for leaf in Retryable.__subclasses__()) - _UNCOUNTED
+
+
+def counted(attempts: Iterable[Attempt], *, model: str) -> int:
+    """How many of a request's calls, of all its starts, count towards `WORKER_MAX_ATTEMPTS` of the model."""
+    return sum(attempt.usage.calls for attempt in attempts if attempt.model == model and attempt.outcome in _COUNTED)
+
+
+def counts(call: Call, fault: AnalysisError, *, in_outage: bool, is_last_model: bool) -> bool:
+    """Whether a call counts; what says nothing of the request does not, so that it is tried until its deadline."""
+    if isinstance(fault, ProviderUnreachable) and not call.asked:
+        return False
+    # With a fallback at hand a model in trouble is left after as many tries as any other fault is worth.
+    is_throttled = isinstance(fault, ProviderThrottled) and not call.asked
+    is_probe = in_outage and (isinstance(fault, ProviderUnreachable) or fault.http_status in OUTAGE_STATUSES)
+    return not (is_last_model and (is_throttled or is_probe))
+
+
+class Tries:
+    """Calls of one request to one model that came to nothing; either kind has its own count and back-off."""
+
+    def __init__(self, *, before: int, policy: RetryPolicy) -> None:
+        self._policy = policy
+        self._before = before
+        self._here = 0
+        self._uncounted = 0
+
+    def delay(
+        self, fault: AnalysisError, *, is_counted: bool, now: float, deadline: float, random: float
+    ) -> float | None:
+        """Seconds until the next call; None when it is worth none, or none would be in time (retry.next_delay)."""
+        if is_counted:
+            self._here += 1
+            number, policy = self._before + self._here, self._policy
+        else:
+            self._uncounted += 1
+            number, policy = self._uncounted, replace(self._policy, max_attempts=self._uncounted + 1)
+        return next_delay(attempt=number, error=fault, now=now, deadline=deadline, random=random, policy=policy)
+
+    def enough_here(self, delay_seconds: float) -> bool:
+        """Whether the next call had better be made later by way of a retry topic, so that the slot is free."""
+        return self._here >= self._policy.tries_here or delay_seconds > self._policy.seconds_here
