@@ -1,4 +1,4 @@
-"""A cluster's address in; which brokers and topics it has, who leads and who follows in step, out; and topics anew."""
+"""A cluster's address in; which brokers and topics it has, who leads and who follows in step, out; and deletes topics."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError, for_code
+from aiokafka.protocol.metadata import MetadataRequest
 
 from analysis_devstack.readiness import NotReady, port_answers
-from analysis_devstack.topics import create_topics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
-
-    from analysis_devstack.topics import TopicSpec
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,32 +44,44 @@ async def all_registered(bootstrap: str, numbers: set[int]) -> None:
         raise NotReady(f"brokers {sorted(missing)} have not registered")
 
 
-async def in_step(bootstrap: str, numbers: set[int]) -> None:
-    """These brokers have everything that they hold a copy of, and every partition has a leader."""
-    for one in await replicas(bootstrap):
-        if one.leader < 0 or not one.wanted & numbers <= one.in_sync:
-            raise NotReady(f"{one.topic}[{one.partition}]: leader {one.leader}, in step {sorted(one.in_sync)}")
+async def in_step(bootstrap: str, numbers: set[int], *, topics: Sequence[str]) -> None:
+    """Each of these brokers knows these topics and every leader, and has everything that it holds a copy of."""
+    for number in numbers:
+        seen = await replicas(bootstrap, number)
+        if missing := set(topics) - {one.topic for one in seen}:
+            raise NotReady(f"broker {number} does not know {sorted(missing)}")
+        for one in seen:
+            if one.leader < 0 or not one.wanted & numbers <= one.in_sync:
+                raise NotReady(f"{one.topic}[{one.partition}]: leader {one.leader}, in step {sorted(one.in_sync)}")
 
 
-async def replicas(bootstrap: str) -> list[Replicas]:
-    """Every partition of every topic, Kafka's own ones too. Raises NotReady while the cluster does not answer."""
+async def without(bootstrap: str, numbers: set[int], *, topics: Sequence[str]) -> None:
+    """None of these brokers knows these topics any more: each learns from the controllers in its own time."""
+    for number in numbers:
+        if left := set(topics) & {one.topic for one in await replicas(bootstrap, number)}:
+            raise NotReady(f"broker {number} still has {sorted(left)}")
+
+
+async def replicas(bootstrap: str, number: int | None = None) -> list[Replicas]:
+    """Every partition of every topic, Kafka's own ones too, as that broker (or any) sees them. Raises NotReady."""
     with _not_ready():
         async with _admin(bootstrap) as admin:
-            names = await admin.list_topics()
-            topics = await admin.describe_topics(names) if names else []
-    return [_replicas(topic["topic"], one) for topic in topics for one in topic["partitions"]]
+            request = MetadataRequest(None)  # the public functions ask any broker
+            answer = await (
+                admin._send_request(request) if number is None else admin._send_request_to_node(number, request)
+            )
+    return [_replicas(topic["topic"], one) for topic in answer.to_object()["topics"] for one in topic["partitions"]]
 
 
-async def make_anew(bootstrap: str, specs: Sequence[TopicSpec]) -> None:
-    """Delete every topic but Kafka's own and create these. Raises KafkaError."""
+async def delete_all(bootstrap: str) -> tuple[str, ...]:
+    """Delete every topic but Kafka's own; returns their names. Raises KafkaError."""
     async with _admin(bootstrap) as admin:
         old = [name for name in await admin.list_topics() if not name.startswith("__")]
-        if old:
-            response = await admin.delete_topics(old)
-            for name, code in response.topic_error_codes:
-                if code:
-                    raise for_code(code)(f"deleting {name}")
-    await create_topics(specs, client={"bootstrap_servers": bootstrap})
+        response = await admin.delete_topics(old) if old else None
+        for name, code in response.topic_error_codes if response else ():
+            if code:
+                raise for_code(code)(f"deleting {name}")
+    return tuple(old)
 
 
 def _replicas(topic: str, described: dict[str, Any]) -> Replicas:

@@ -16,7 +16,7 @@ from analysis_devstack.plan import Choice, Server, WantedPorts, choose, environm
 from analysis_devstack.ports import PortLease
 from analysis_devstack.servers import BROKER, MEDIA_BUCKET, REGION, RESULTS_BUCKET, STORE
 from analysis_devstack.stack import Stack
-from analysis_devstack.topics import TopicSpec, contract_topics
+from analysis_devstack.topics import TopicSpec, contract_topics, create_topics
 from tests.real import replicas
 from tests.real.cluster import Node, bootstrap_of, broker_command, choose_nodes, format_storage
 from tests.real.store import store_command
@@ -75,7 +75,7 @@ class RealStack(Stack):
         for one in self._meant(name):
             await self._ready(one)
         if numbers := {self._nodes[one].number for one in self._meant(name) if one in self._nodes}:
-            await self._wait(replicas.in_step, numbers)
+            await self._in_step(numbers)
 
     async def stop(self, name: str) -> None:
         """As the Stack's; a single broker hands its partitions over."""
@@ -97,8 +97,10 @@ class RealStack(Stack):
 
     async def empty(self) -> None:
         """New topics without records, under the old names; what groups had committed on the old ones is gone, too."""
-        await replicas.make_anew(self.bootstrap, self._topics)
-        await self._wait(replicas.in_step)
+        old = await replicas.delete_all(self.bootstrap)
+        await self._wait(partial(replicas.without, topics=old))
+        await create_topics(self._topics, client={"bootstrap_servers": self.bootstrap})
+        await self._in_step()
 
     def close(self) -> None:
         """End every server; the brokers at once, because nobody will miss them."""
@@ -108,6 +110,9 @@ class RealStack(Stack):
 
     def _meant(self, name: str) -> tuple[str, ...]:
         return self.brokers if name == BROKER else (name,)
+
+    async def _in_step(self, numbers: set[int] | None = None) -> None:
+        await self._wait(partial(replicas.in_step, topics=[spec.name for spec in self._topics]), numbers)
 
     async def _wait(self, seen: Callable[[str, set[int]], Awaitable[None]], numbers: set[int] | None = None) -> None:
         wanted = numbers or {node.number for node in self._nodes.values()}
