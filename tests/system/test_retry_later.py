@@ -42,7 +42,7 @@ async def test_a_model_in_trouble_is_asked_again_by_way_of_a_retry_topic(copies,
     # Due now instead of in half a minute, so that nobody has to wait for it here.
     soon = [(name, value) for name, value in copy.headers if name != names.RETRY_NOT_BEFORE]
     soon.append((names.RETRY_NOT_BEFORE, datetime.now(UTC).isoformat().encode()))
-    await wire.publish_raw(copy.value, key=copy.key, headers=soon, topic=HALF_MINUTE)
+    await wire.publish_raw(copy.value, key=copy.key, headers=soon, topic=HOUR)  # nothing lies before it there
     completion = await wire.completion(unique)
     assert completion.data.outcome == "succeeded"
     assert [one.outcome for one in completion.data.attempts] == ["provider_unavailable"] * 3 + ["succeeded"]
