@@ -1,0 +1,57 @@
+"""Every drill by name: its program, its verdict, its sizes, and the stack it wants."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tests.drills import chaos
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from pathlib import Path
+    from types import ModuleType
+
+    from analysis_devstack.stack import Stack
+    from analysis_devstack.topics import TopicSpec
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drill:
+    """One line of the table: `drill(stack, size=…, seed=…)` counts, `verdict(counters)` says what does not hold."""
+
+    name: str
+    drill: Callable[..., Awaitable[dict[str, Any]]]
+    verdict: Callable[[Mapping[str, Any]], list[str]]
+    sizes: Mapping[str, Mapping[str, int]]
+    topics: Sequence[TopicSpec] | None = None
+
+
+def _of(module: ModuleType) -> Drill:
+    topics = getattr(module, "topics", None)
+    return Drill(
+        name=module.__name__.rpartition(".")[2],
+        drill=module.drill,
+        verdict=module.verdict,
+        sizes=module.SIZES,
+        topics=topics() if topics else None,
+    )
+
+
+DRILLS: Mapping[str, Drill] = {one.name: one for one in map(_of, (chaos,))}
+
+
+@contextlib.asynccontextmanager
+async def stack_for(drill: Drill, folder: Path, *, kind: str) -> AsyncIterator[Stack]:
+    """A stack of this drill's own, so that no other's records are in its topics."""
+    if kind == "embedded":
+        from analysis_devstack.stack import start_stack  # noqa: PLC0415 — the real one needs no embedded servers
+
+        async with start_stack(folder, topics=drill.topics) as stack:
+            yield stack
+    else:
+        from tests.real.stack import start_real_stack  # noqa: PLC0415 — needs Java and the jars
+
+        async with start_real_stack(folder, topics=drill.topics) as stack:
+            yield stack
