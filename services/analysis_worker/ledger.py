@@ -7,7 +7,8 @@ object owns it. A claim that nobody took needs no look at anything else: the und
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
+import logging
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -22,6 +23,7 @@ from analysis_worker.ledger_format import (
     encode_claim,
 )
 from analysis_worker.object_store import ObjectStore, Occupied
+from analysis_worker.patience import finished_even_if_cancelled, undone_if_cancelled
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 REFRESHES_PER_STALE_TIME: Final = 3
 _JSON: Final = "application/json"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +66,7 @@ class Claim:
         self._document = document
         self._earlier = earlier
         self._pristine = True
+        self._writing = asyncio.Lock()
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
@@ -78,10 +82,6 @@ class Claim:
     def next_number(self) -> int:
         """The number of the next call."""
         return len(self.attempts) + 1
-
-    def let_go(self) -> None:
-        """Nothing is done under it."""
-        self._ledger.let_go(self._key)
 
     async def open(self, attempt: OpenAttempt) -> None:
         """Write down a call before it is made; the claim itself did that for the first one."""
@@ -106,8 +106,16 @@ class Claim:
         await self.refresh()
 
     async def refresh(self) -> None:
-        """Write the claim anew, which also makes it young. Only its owner writes it, so no condition is needed."""
-        await self._ledger.rewrite(self._key, self._document)
+        """Write the claim anew, which also makes it young. Only its owner writes it, so no condition is needed.
+
+        Writes go one after the other, each with what is known when its turn comes, and one that is under way when its
+        task is cancelled still ends: an older document never overwrites a newer one.
+        """
+        await finished_even_if_cancelled(self._write())
+
+    async def _write(self) -> None:
+        async with self._writing:
+            await self._ledger.rewrite(self._key, self._document)
 
     @asynccontextmanager
     async def kept_alive(self) -> AsyncIterator[None]:
@@ -116,17 +124,25 @@ class Claim:
         try:
             yield
         finally:
-            self._ledger.let_go(self._key)
             beat.cancel()
-            with suppress(asyncio.CancelledError):
-                await beat
+            try:
+                await asyncio.wait({beat})
+            finally:
+                self._ledger.let_go(self._key)
 
     async def _beat(self) -> None:
+        usual_seconds = pause_seconds = self._ledger.stale_seconds / REFRESHES_PER_STALE_TIME
         while True:
-            await asyncio.sleep(self._ledger.stale_seconds / REFRESHES_PER_STALE_TIME)
-            # An outage of the store may let the claim grow stale; the answer is still written once, conditionally.
-            with suppress(StoreUnavailable):
-                await self.refresh()
+            await asyncio.sleep(pause_seconds)
+            try:
+                async with asyncio.timeout(usual_seconds / 2):  # a reply that never comes must not be the last beat
+                    await self.refresh()
+                pause_seconds = usual_seconds
+            except Exception as error:  # noqa: BLE001 - nor may anything else
+                pause_seconds = usual_seconds / 4
+                # An outage of the store may let the claim grow stale; the answer is still written once, conditionally.
+                fault = str(error) or type(error).__name__
+                log.warning("claim not refreshed", extra={"event": "claim_not_refreshed", "error": fault})
 
 
 class Ledger:
@@ -139,7 +155,8 @@ class Ledger:
         self._bucket = bucket
         self._owner = owner
         self._now = now
-        self._held: set[str] = set()
+        self._held: dict[str, Claim | None] = {}
+        self._unheard: set[str] = set()
         self.stale_seconds = stale_seconds
 
     async def take(self, job: Job, *, start: int, first: OpenAttempt, earlier: tuple[Attempt, ...]) -> Claim | None:
@@ -151,36 +168,52 @@ class Ledger:
             started_at=self._now().isoformat(),
             open=first,
         )
-        key = _claim_key(job, start)
-        if key in self._held:
+        if self.works_on(job):
             return None
         # Held before it is written: while the reply is under way the claim must look like ours to our other tasks.
-        self._held.add(key)
+        self._held[job.ledger_prefix] = None
+        claim = None
+        try:
+            claim = await undone_if_cancelled(
+                self._create(_claim_key(job, start), document, earlier), undo=_release_if_any
+            )
+        finally:
+            if claim is None:
+                del self._held[job.ledger_prefix]
+            else:
+                self._held[job.ledger_prefix] = claim
+        return claim
+
+    async def _create(self, key: str, document: ClaimDocument, earlier: tuple[Attempt, ...]) -> Claim | None:
         try:
             await self._store.put(self._bucket, key, encode_claim(document), content_type=_JSON, if_none_match=True)
         except Occupied:
-            self._held.discard(key)
-            return None
+            return None  # perhaps by our own earlier try whose reply was lost: `withdraw` sees to that
         except BaseException:
-            self._held.discard(key)
+            self._unheard.add(key)
             raise
         return Claim(ledger=self, key=key, document=document, earlier=earlier)
 
-    def adopt(self, job: Job, claims: Sequence[SeenClaim], *, earlier: tuple[Attempt, ...]) -> Claim | None:
-        """The newest claim, when it is ours and no task holds it: the store wrote it and its reply was lost.
+    def works_on(self, job: Job) -> bool:
+        """Whether a task of ours has the request, however old its claim looks."""
+        return job.ledger_prefix in self._held
 
-        Whoever adopts has to look for an answer afterwards: the claim of a finished request looks the same.
+    async def withdraw(self, job: Job, claims: Sequence[SeenClaim]) -> bool:
+        """Release the newest claim if it is ours and we never heard that the store wrote it; whether it was so.
+
+        Nothing was asked under it. Its owner alone knows that; all others must wait until it is stale.
         """
-        document = claims[-1].document
-        key = _claim_key(job, len(claims))
-        if document.owner != self._owner or document.released or key in self._held:
-            return None
-        self._held.add(key)
-        return Claim(ledger=self, key=key, document=document, earlier=earlier)
+        key, document = _claim_key(job, len(claims)), claims[-1].document
+        if key not in self._unheard or self.works_on(job):
+            return False
+        if is_ours := document.owner == self._owner:
+            await self.rewrite(key, replace(document, open=None, released=True))
+        self._unheard.discard(key)
+        return is_ours
 
     def let_go(self, key: str) -> None:
         """A claim of ours is no longer worked on."""
-        self._held.discard(key)
+        self._held.pop(key.rpartition("/")[0] + "/", None)
 
     async def rewrite(self, key: str, document: ClaimDocument) -> None:
         """Overwrite a claim of ours."""
@@ -217,11 +250,24 @@ class Ledger:
             recorded = await self.answer(job)
             if recorded is None:
                 raise StoreUnavailable("the answer exists and cannot be read: try again") from None
+            if recorded.completion != completion:
+                await self._leave_a_tally(job)
             return recorded.completion
         return completion
 
+    async def _leave_a_tally(self, job: Job) -> None:
+        """Somebody was first: what our calls cost stands nowhere but in our claim (law 6)."""
+        claim = self._held.get(job.ledger_prefix)
+        if claim is not None:
+            await claim.refresh()
+
     def _where(self, key: str) -> str:
         return f"{self._bucket}/{key}"
+
+
+async def _release_if_any(claim: Claim | None) -> None:
+    if claim is not None:
+        await claim.release()
 
 
 def _claim_key(job: Job, start: int) -> str:

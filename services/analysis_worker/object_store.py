@@ -154,10 +154,7 @@ class ObjectStore:
         if if_match is not None:
             headers["If-Match"] = if_match
         async with self._send("PUT", bucket, key, headers=headers, content=_slices(body)) as response:
-            # 409: AWS answers ConditionalRequestConflict when two conditional writes race; 404: If-Match on nothing.
-            if response.status_code in {412, 409} or (
-                if_match is not None and response.status_code == httpx.codes.NOT_FOUND
-            ):
+            if _condition_failed(response.status_code, if_none_match=if_none_match, if_match=if_match):
                 raise Occupied(f"{bucket}/{key}")
             if response.status_code >= httpx.codes.BAD_REQUEST:
                 raise StoreUnavailable(
@@ -253,6 +250,17 @@ def _raise_for_read(response: httpx.Response, bucket: str, key: str) -> None:
             raise StoreUnavailable(
                 f"{bucket}/{key}: HTTP {status}: check the worker's store key and its rights", http_status=status
             )
+
+
+def _condition_failed(status: int, *, if_none_match: bool, if_match: str | None) -> bool:
+    """Whether a PUT was refused for its condition; without one such a status says only that the store is in trouble."""
+    match status:
+        case 412 | 409:  # AWS answers 409, ConditionalRequestConflict, when two conditional writes race
+            return if_none_match or if_match is not None
+        case 404:
+            return if_match is not None
+        case _:
+            return False
 
 
 async def _explain(response: httpx.Response) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from analysis_worker.errors import StoreUnavailable
@@ -39,7 +40,27 @@ async def finished_even_if_cancelled(operation: Coroutine[Any, Any, T]) -> T:
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        if not task.done():
+        try:
             await asyncio.wait({task}, timeout=CANCEL_GRACE_SECONDS)
-        task.cancel()
+        finally:
+            task.cancel()
+        _forget(task)
         raise
+
+
+async def undone_if_cancelled(operation: Coroutine[Any, Any, T], *, undo: Callable[[T], Awaitable[object]]) -> T:
+    """Run `operation`; a cancellation waits for its end and undoes it, in five seconds at most, for nobody uses it."""
+    task = asyncio.create_task(operation)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        with suppress(Exception):  # the cancellation is what the caller must see
+            async with asyncio.timeout(CANCEL_GRACE_SECONDS):
+                await undo(await task)
+        raise
+
+
+def _forget(task: asyncio.Task[Any]) -> None:
+    """Its fault is nobody's any more; asyncio would log it as never retrieved."""
+    if task.done() and not task.cancelled():
+        task.exception()

@@ -36,6 +36,8 @@ class Answered:
 
 LOOK_AGAIN_SECONDS: Final = 0.05
 """The least pause between two looks: what others wrote may stay as it is, and a loop would flood the store."""
+LOOK_OFTEN_SECONDS: Final = 1.0
+"""The longest one: nobody announces that a claim has ended."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +61,8 @@ async def recall(job: Job, *, ledger: Ledger, first: OpenAttempt, accounts: Acco
     """Claim the request, or find out why not.
 
     :raises DeadLettered: `request_conflict` when the identity was used for another request.
-    :raises StoreUnavailable: when the ledger cannot be read or written.
+    :raises StoreUnavailable: when the ledger cannot be reached.
+    :raises LedgerUnreadable: when it holds what this release cannot read.
     """
     claim = await ledger.take(job, start=1, first=first, earlier=())
     if claim is not None:
@@ -77,9 +80,23 @@ async def _look(job: Job, *, ledger: Ledger, first: OpenAttempt, accounts: Accou
     if not claims:  # removed between our write and our look: begin anew
         return Busy(seconds=LOOK_AGAIN_SECONDS)
     _require_same(job, claims[0].document.fingerprint)
-    adopted = ledger.adopt(job, claims, earlier=accounts.settle(claims[:-1]))
-    if adopted is not None:
-        return await _adopted(job, adopted, ledger=ledger)
+    if ledger.works_on(job):  # another task of ours: however old its claim may look, its end is waited for
+        return Busy(seconds=LOOK_OFTEN_SECONDS)
+    return await _follow(job, claims, ledger=ledger, first=first, accounts=accounts, max_starts=max_starts)
+
+
+async def _follow(
+    job: Job,
+    claims: Sequence[SeenClaim],
+    *,
+    ledger: Ledger,
+    first: OpenAttempt,
+    accounts: Accounts,
+    max_starts: int,
+) -> Recalled:
+    """What may come after the claims of a request that has no answer."""
+    if await ledger.withdraw(job, claims):
+        return Busy(seconds=LOOK_AGAIN_SECONDS)
     match decide(claims, stale_seconds=ledger.stale_seconds, max_starts=max_starts):
         case float(seconds):
             return Busy(seconds=seconds)
@@ -87,15 +104,6 @@ async def _look(job: Job, *, ledger: Ledger, first: OpenAttempt, accounts: Accou
             return Crashed(attempts=accounts.settle(claims))
         case int(start):
             return await _start(job, start, ledger=ledger, first=first, earlier=accounts.settle(claims))
-
-
-async def _adopted(job: Job, claim: Claim, *, ledger: Ledger) -> Claimed | Answered:
-    """The claim of a finished request looks like a lost one, so the answer is asked for once more."""
-    answer = await ledger.answer(job)
-    if answer is None:
-        return Claimed(claim=claim)
-    claim.let_go()
-    return Answered(completion=answer.completion)
 
 
 async def _start(
@@ -108,11 +116,11 @@ async def _start(
 def decide(claims: Sequence[SeenClaim], *, stale_seconds: float, max_starts: int) -> int | float | None:
     """What the claims of a request allow: the start to take (int), seconds to wait (float), or None: no further start.
 
-    A live claim is waited for, a part of its remaining life at a time, because its end is not announced.
+    A live claim is waited for, a part of its remaining life at a time.
     """
     newest = claims[-1]
     if not newest.document.released and newest.age_seconds < stale_seconds:
-        return min(1.0, max(LOOK_AGAIN_SECONDS, stale_seconds - newest.age_seconds))
+        return min(LOOK_OFTEN_SECONDS, max(LOOK_AGAIN_SECONDS, stale_seconds - newest.age_seconds))
     # A released claim is an orderly end (a drain), not a crash, so it does not count as a start.
     crashed = sum(not seen.document.released for seen in claims)
     return None if crashed >= max_starts else len(claims) + 1
