@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -119,10 +119,15 @@ class Claim:
 
     @asynccontextmanager
     async def kept_alive(self) -> AsyncIterator[None]:
-        """Refresh the claim while the block runs."""
+        """Refresh the claim while the block runs; a block that fails leaves what it paid in the claim."""
         beat = asyncio.create_task(self._beat())
         try:
             yield
+        except Exception:
+            if not self._document.released:
+                with suppress(StoreUnavailable):
+                    await self.refresh()
+            raise
         finally:
             beat.cancel()
             try:

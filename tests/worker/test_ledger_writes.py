@@ -119,6 +119,17 @@ async def test_a_cancelled_write_ends_before_the_next_one_begins():
     assert [document.released for document in shelf.ended] == [False, True]
 
 
+async def test_work_that_fails_leaves_what_it_paid_in_its_claim():
+    shelf = Shelf()
+    shelf.go_on.set()
+    claim = claim_on(shelf)
+    with pytest.raises(RuntimeError, match="unforeseen"):
+        async with claim.kept_alive():
+            claim.discard_open()
+            raise RuntimeError("unforeseen")
+    assert [(document.open, document.released) for document in shelf.ended] == [(None, False)]
+
+
 class Failing(Shelf):
     """A keeper whose writes all fail, each in another way."""
 
