@@ -94,7 +94,8 @@ async def probe(source: ProbeSource, *, pool: ProbePool) -> ProbedMedia:
     """What the bytes are, whatever the request says.
 
     Raises `MediaEmpty`, `MediaUndecodable` (also when the child died or ran out of time), `HeadTooShort`,
-    `MediaTypeMismatch`; for a URL also `MediaMissing`, `MediaChanged` and `StoreUnavailable`.
+    `MediaTypeMismatch`; for a URL also `MediaMissing`, `MediaChanged` and `StoreUnavailable`; `ProbeUnavailable` when
+    this machine cannot start a child.
     """
     where = f"media[{source.index}]"
     if source.size_bytes == 0:
@@ -146,16 +147,25 @@ class ProbePool:
 
     async def __aenter__(self) -> Self:
         """Start every child now, so that a broken installation is found at start; raises `Stopped`."""
-        self._idle.extend(await asyncio.gather(*(self._start() for _ in range(self._children))))
+        started = await asyncio.gather(*(self._start() for _ in range(self._children)), return_exceptions=True)
+        for fault in started:
+            if isinstance(fault, BaseException):
+                await self._end_all()
+                raise errors.Stopped(str(fault)) if isinstance(fault, errors.ProbeUnavailable) else fault
+        self._idle.extend(self._all)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await asyncio.gather(*(self._end(child) for child in tuple(self._all)))
+        await self._end_all()
 
     async def ask(self, job: Mapping[str, Any], head: bytes) -> dict[str, Any]:
-        """One job's answer; raises `MediaUndecodable` when the child died of it or passed the wall limit."""
+        """One job's answer.
+
+        :raises MediaUndecodable: when the child died of it or passed the wall limit.
+        :raises ProbeUnavailable: when no child could be started, which is not the medium's fault.
+        """
         limits = self._limits
         async with self._turns:
             child = await self._take()
@@ -195,23 +205,20 @@ class ProbePool:
 
     async def _start(self) -> _Child:
         limits = self._limits
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "analysis_worker.probe_child", str(limits.memory_bytes), str(limits.cpu_seconds)),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env=_environment(),
-            start_new_session=True,  # a terminal's Ctrl-C is for the worker, which drains first
-        )
-        child = _Child(process)
+        try:
+            child = _Child(await _spawn(limits))
+        except OSError as fault:  # EAGAIN, ENOMEM, EMFILE
+            raise errors.ProbeUnavailable(
+                f"the probe's child process cannot be started ({fault}): raise the machine's limits on memory,"
+                " processes or open files"
+            ) from fault
         self._all.add(child)
         try:
             async with asyncio.timeout(limits.start_seconds):
                 await child.read()
         except (TimeoutError, EOFError, OSError) as fault:
             await self._end(child)
-            raise errors.Stopped(
+            raise errors.ProbeUnavailable(
                 "the probe's child process does not start; install the `media` extra and give it "
                 f"{limits.memory_bytes:,} bytes of address space"
             ) from fault
@@ -219,6 +226,9 @@ class ProbePool:
             await self._end(child)
             raise
         return child
+
+    async def _end_all(self) -> None:
+        await asyncio.gather(*(self._end(child) for child in tuple(self._all)))
 
     async def _end(self, child: _Child) -> None:
         self._all.discard(child)
@@ -252,6 +262,18 @@ class _Child:
             self.process.kill()
         # Also reads what is left of the pipes, so that their transports close now and not at collection.
         await asyncio.shield(self.process.communicate())
+
+
+async def _spawn(limits: ProbeLimits) -> Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "analysis_worker.probe_child", str(limits.memory_bytes), str(limits.cpu_seconds)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=_environment(),
+        start_new_session=True,  # a terminal's Ctrl-C is for the worker, which drains first
+    )
 
 
 def _environment() -> dict[str, str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import os
+import resource
 import signal
 import struct
 import threading
@@ -427,6 +429,38 @@ async def test_a_child_is_replaced_after_its_share_of_jobs():
             await look(pool, picture("JPEG"))
             seen |= children(pool)
         assert len(seen) == 3
+
+
+async def test_a_child_that_cannot_be_started_again_is_not_the_medias_fault():
+    async with ProbePool(children=1, limits=ProbeLimits(jobs_per_child=1)) as pool:
+        await look(pool, picture("JPEG"))
+        with no_descriptor_left(), pytest.raises(errors.ProbeUnavailable, match="open files"):
+            await look(pool, picture("JPEG"))
+        assert (await look(pool, picture("JPEG"))).width == 64
+
+
+async def test_a_pool_that_finds_no_descriptor_at_its_start_stops():
+    with no_descriptor_left(), pytest.raises(errors.Stopped, match="open files"):
+        async with ProbePool(children=2):
+            pass
+
+
+@contextlib.contextmanager
+def no_descriptor_left():
+    """This process may open nothing more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, hard))
+    spare = []
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                spare.append(os.dup(0))
+        yield
+    finally:
+        for number in spare:
+            os.close(number)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 async def test_a_pool_that_cannot_start_stops_with_a_remedy():

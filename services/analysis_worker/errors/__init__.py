@@ -13,7 +13,7 @@ AnalysisError
 ├── Retryable           the same call may succeed later; completes as `failed` under its code when tries run out
 │   ├── ProviderThrottled ProviderUnavailable ProviderUnreachable MediaFetchFailed
 │   ├── FirstTokenTimeout StreamStalled StreamCut CallTimeout CallCancelled
-│   └── StoreUnavailable BrokerUnavailable
+│   └── StoreUnavailable BrokerUnavailable ProbeUnavailable
 ├── PutOff              nothing is completed yet: a copy goes to a retry topic
 ├── LedgerUnreadable    what the ledger holds about a request cannot be read: the record waits, nothing is asked
 ├── DeadLettered        the record is no valid request: dead-letter topic with `reason`
@@ -77,6 +77,7 @@ from analysis_worker.errors.retryable import (
     CallTimeout,
     FirstTokenTimeout,
     MediaFetchFailed,
+    ProbeUnavailable,
     ProviderThrottled,
     ProviderUnavailable,
     ProviderUnreachable,
@@ -123,6 +124,7 @@ __all__ = [
     "ModelQuotaUsed",
     "ModelUnknown",
     "ParameterInvalid",
+    "ProbeUnavailable",
     "ProfileUnknown",
     "ProviderBilling",
     "ProviderRefused",

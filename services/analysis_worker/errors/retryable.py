@@ -82,6 +82,12 @@ class StoreUnavailable(Retryable):
     code = "store_unavailable"
 
 
+class ProbeUnavailable(Retryable):
+    """No process could be started to read the media: this machine is short of memory, processes or descriptors."""
+
+    code = "probe_unavailable"
+
+
 class BrokerUnavailable(Retryable):
     """The broker did not acknowledge."""
 

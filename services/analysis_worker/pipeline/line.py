@@ -16,6 +16,7 @@ from analysis_worker.errors import (
     DeadlineExceeded,
     InternalError,
     MediaChanged,
+    ProbeUnavailable,
     PutOff,
     Stopped,
     StoreUnavailable,
@@ -151,6 +152,9 @@ class Line:
                     raise
             except StoreUnavailable as error:
                 log.warning("store unavailable", extra={"event": "store_retried", "error": error.message})
+                await asyncio.sleep(OUTAGE_PAUSE_SECONDS)
+            except ProbeUnavailable as error:
+                log.warning("no probe", extra={"event": "probe_retried", "error": error.message})
                 await asyncio.sleep(OUTAGE_PAUSE_SECONDS)
             except PutOff:
                 raise
