@@ -13,7 +13,8 @@ import pytest_asyncio
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from contextlib import AbstractAsyncContextManager
 
     from analysis_devstack.stack import Stack
 
@@ -139,17 +140,27 @@ def unique() -> str:
     return uuid.uuid4().hex[:12]
 
 
+@pytest.fixture(scope="session")
+def start_a_stack(pytestconfig: pytest.Config) -> Callable[..., AbstractAsyncContextManager[Stack]]:
+    """A function, `start_stack` or its like for the stack that `--stack` names: for modules that need one of their own."""
+    # Imported here: most rooms need no stack and none of its imports.
+    if pytestconfig.getoption("stack") == "real":
+        from tests.real.stack import start_real_stack  # noqa: PLC0415
+
+        return start_real_stack
+    from analysis_devstack.stack import start_stack  # noqa: PLC0415
+
+    return start_stack
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def stack(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+async def stack(
+    start_a_stack: Callable[..., AbstractAsyncContextManager[Stack]], tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stack]:
     """The stack that `--stack` names, one per xdist worker, started by the first test that asks.
 
     Tests share it: name what you make with `unique`, and start what you kill. System tests have `fresh_stack` and
     `empty_stack` (tests/system/conftest.py), which empty the broker and the simulator.
     """
-    # Imported here: most rooms need no stack and none of its imports.
-    if pytestconfig.getoption("stack") == "real":
-        from tests.real.stack import start_real_stack as start  # noqa: PLC0415
-    else:
-        from analysis_devstack.stack import start_stack as start  # noqa: PLC0415
-    async with start(tmp_path_factory.mktemp("stack")) as running:
+    async with start_a_stack(tmp_path_factory.mktemp("stack")) as running:
         yield running
