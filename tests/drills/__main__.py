@@ -61,7 +61,7 @@ def _run(drill: Drill, *, stack: str, size: str, seed: int, keep: Path | None) -
     report = {
         "drill": drill.name,
         "stack": stack,
-        "size": drill.sizes[size],
+        "size": drill.size(size, stack=stack),
         "seed": seed,
         "commit": _commit(),
         "duration_seconds": seconds,
@@ -75,7 +75,7 @@ def _run(drill: Drill, *, stack: str, size: str, seed: int, keep: Path | None) -
 
 async def _drill(drill: Drill, folder: Path, *, stack: str, size: str, seed: int) -> dict[str, object]:
     async with stack_for(drill, folder, kind=stack) as running:
-        return await drill.drill(running, size=drill.sizes[size], seed=seed)
+        return await drill.drill(running, size=drill.size(size, stack=stack), seed=seed)
 
 
 def _commit() -> str:

@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.drills import chaos
+from tests.drills import chaos, io_points
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -27,6 +27,10 @@ class Drill:
     sizes: Mapping[str, Mapping[str, int]]
     topics: Sequence[TopicSpec] | None = None
 
+    def size(self, name: str, *, stack: str) -> Mapping[str, int]:
+        """The size of that name on that kind of stack."""
+        return self.sizes.get(f"{name}_{stack}", self.sizes[name])
+
 
 def _of(module: ModuleType) -> Drill:
     topics = getattr(module, "topics", None)
@@ -39,7 +43,7 @@ def _of(module: ModuleType) -> Drill:
     )
 
 
-DRILLS: Mapping[str, Drill] = {one.name: one for one in map(_of, (chaos,))}
+DRILLS: Mapping[str, Drill] = {one.name: one for one in map(_of, (chaos, io_points))}
 
 
 @contextlib.asynccontextmanager

@@ -35,7 +35,7 @@ def ids_of(prefix: str, count: int) -> list[str]:
     return [f"{prefix}-{number:06d}" for number in range(count)]
 
 
-def _named(headers: Mapping[str, bytes], key: bytes | None) -> list[tuple[str, bytes]]:
+def _named(headers: Mapping[str, bytes], key: bytes | None) -> list[tuple[str, str | bytes | None]]:
     # CloudEvents demands an id; the key's will do, because the identity does not depend on it.
     return [*headers.items(), *([("ce_id", key)] if headers and key else [])]
 
@@ -57,10 +57,12 @@ class Publisher:
         )
         self.undelivered: list[str] = []
 
-    async def publish(self, requests: Iterable[Mapping[str, Any]], *, partition: int | None = None) -> None:
+    async def publish(
+        self, requests: Iterable[Mapping[str, Any]], *, partition: int | None = None, topic: str = REQUESTED
+    ) -> None:
         """Publish requests in binary mode and wait until the broker has them all."""
         records = [(one["request_id"].encode(), json.dumps(one).encode()) for one in requests]
-        await asyncio.to_thread(self._send, records, EVENT_HEADERS, partition)
+        await asyncio.to_thread(self._send, records, EVENT_HEADERS, partition, topic)
 
     async def publish_raw(
         self,
@@ -78,7 +80,7 @@ class Publisher:
         records: Sequence[tuple[bytes | None, bytes | None]],
         headers: Mapping[str, bytes],
         partition: int | None,
-        topic: str = REQUESTED,
+        topic: str,
     ) -> None:
         where: dict[str, Any] = {} if partition is None else {"partition": partition}
         for key, value in records:

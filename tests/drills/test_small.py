@@ -16,7 +16,10 @@ pytestmark = [pytest.mark.drill, pytest.mark.timeout(400)]
 @pytest.mark.parametrize("name", DRILLS)
 async def test_the_drill_holds(name, tmp_path):
     drill = DRILLS[name]
-    async with stack_for(drill, tmp_path, kind=os.environ.get("DRILL_STACK", "embedded")) as stack:
-        counters = await drill.drill(stack, size=drill.sizes["small"], seed=int(os.environ.get("DRILL_SEED", "1")))
+    kind = os.environ.get("DRILL_STACK", "embedded")
+    async with stack_for(drill, tmp_path, kind=kind) as stack:
+        counters = await drill.drill(
+            stack, size=drill.size("small", stack=kind), seed=int(os.environ.get("DRILL_SEED", "1"))
+        )
     tell(json.dumps(counters, indent=1, default=str))
     assert drill.verdict(counters) == []
