@@ -29,6 +29,7 @@ COMMANDS = {
     "simulator": "Run the model simulator.",
     "topics": "Print the topics; create them or compare them with a broker.",
     "schemas": "Print the JSON Schemas of the events.",
+    "resume": "Let partitions go on that the flood guard stopped.",
     "asyncapi": "Print the service as an AsyncAPI document.",
 }
 
