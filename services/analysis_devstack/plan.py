@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from analysis_devstack import readiness
+from analysis_devstack.lifecycle import ledger_days, ledger_rule
 from analysis_devstack.servers import (
     BROKER,
     MEDIA_BUCKET,
@@ -90,13 +91,19 @@ def servers_of(
     client = readiness.store_client(
         port=choice.store.s3, access_key=choice.access_key, secret_key=choice.secret_key, region=REGION
     )
-    buckets = (MEDIA_BUCKET, RESULTS_BUCKET)
+    days = ledger_days(spec.configuration for spec in topics)
+
+    async def store_is_ready() -> None:
+        await readiness.store_takes_objects(client, (MEDIA_BUCKET, RESULTS_BUCKET))
+        if days is not None:
+            await readiness.store_has_lifecycle(client, RESULTS_BUCKET, ledger_rule(days))
+
     servers = {
         STORE: Server(
             command=store_command(
                 directory / "store", ports=choice.store, access_key=choice.access_key, secret_key=choice.secret_key
             ),
-            probe=lambda: readiness.store_takes_objects(client, buckets),
+            probe=store_is_ready,
             remedy="is the disk full, or the folder from another version? try an empty --directory",
         ),
         BROKER: Server(

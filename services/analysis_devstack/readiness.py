@@ -19,6 +19,8 @@ from analysis_devstack.topics import create_topics
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from minio.lifecycleconfig import LifecycleConfig
+
     from analysis_devstack.topics import TopicSpec
 
 _PAUSE_SECONDS = 0.03
@@ -78,6 +80,14 @@ async def simulator_answers(port: int) -> None:
 async def store_takes_objects(client: Minio, buckets: tuple[str, ...]) -> None:
     """Every bucket is there (made if need be) and takes an object: the port answers well before that."""
     await asyncio.to_thread(_put_everywhere, client, buckets)
+
+
+async def store_has_lifecycle(client: Minio, bucket: str, rules: LifecycleConfig) -> None:
+    """The bucket's lifecycle rules are these."""
+    try:
+        await asyncio.to_thread(client.set_bucket_lifecycle, bucket, rules)
+    except (MinioException, urllib3.exceptions.HTTPError) as error:
+        raise NotReady(f"its lifecycle rules cannot be set: {error}") from error
 
 
 def store_client(*, port: int, access_key: str, secret_key: str, region: str) -> Minio:

@@ -93,6 +93,13 @@ async def compare_topics(specs: Sequence[TopicSpec], *, client: Mapping[str, Any
     )
 
 
+async def describe_topics(names: Sequence[str], *, client: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """The configuration of those of the topics that are there, as far as the broker tells it. Raises KafkaError."""
+    async with _admin(client) as admin:
+        existing = set(await admin.list_topics())
+        return await _configuration(admin, [name for name in names if name in existing])
+
+
 def differences(spec: TopicSpec, partitions: int, configuration: Mapping[str, str]) -> tuple[Difference, ...]:
     """Pure: compare one topic with what the broker says of it."""
     found = []

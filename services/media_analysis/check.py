@@ -11,7 +11,9 @@ import click
 from analysis_worker.errors import Stopped
 from analysis_worker.settings import Settings
 from media_analysis.arrivals import one_line
-from media_analysis.probes import Finding, broker_and_topics, clock, key, store
+from media_analysis.finding import Finding
+from media_analysis.ledger_life import ledger_life
+from media_analysis.probes import broker_and_topics, clock, key, store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +26,7 @@ _FAULT: Final = 1
     "--json", "as_json", is_flag=True, help='Print JSON: {"ok": …, "findings": [{name, ok, seen, remedy}, …]}.'
 )
 def command(*, as_json: bool) -> int:
-    """Look at settings, broker, topics, bucket, conditional writes, public endpoint, key and clock.
+    """Look at settings, broker, topics, bucket, conditional writes, public endpoint, life of the ledger, key, clock.
 
     It writes two small objects under probe/ in the results bucket, and calls no model.
 
@@ -49,7 +51,9 @@ async def _look() -> tuple[Finding, ...]:
             Finding(name="settings", ok=False, seen=fault, remedy="set it; the README's table lists every variable")
             for fault in faults
         )
-    groups = await asyncio.gather(broker_and_topics(settings), store(settings), key(settings), clock(settings))
+    groups = await asyncio.gather(
+        broker_and_topics(settings), store(settings), ledger_life(settings), key(settings), clock(settings)
+    )
     known = Finding(name="settings", ok=True, seen="every variable is set and valid")
     return (known, *(finding for group in groups for finding in group))
 

@@ -7,7 +7,6 @@ import ipaddress
 import secrets
 import time
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
@@ -24,6 +23,7 @@ from analysis_worker.object_store import ObjectStore
 from analysis_worker.transport import TransferFailed, build_client, transfer
 from media_analysis.broker import connection
 from media_analysis.bucket import minio_client
+from media_analysis.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -33,16 +33,6 @@ if TYPE_CHECKING:
 _PATIENCE_SECONDS: Final = 10.0
 _CLOCK_SECONDS: Final = 30.0
 _CLOCK_REMEDY: Final = "set this machine's clock by NTP: signatures and deadlines depend on it"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """One thing that was looked at: what was seen, and for a fault what to do about it."""
-
-    name: str
-    ok: bool
-    seen: str
-    remedy: str = ""
 
 
 async def broker_and_topics(settings: Settings) -> tuple[Finding, ...]:

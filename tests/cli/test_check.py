@@ -14,7 +14,17 @@ if TYPE_CHECKING:
     from analysis_devstack.stack import Stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-NAMES = ["settings", "broker", "topics", "bucket", "conditional writes", "public endpoint", "key", "clock"]
+NAMES = [
+    "settings",
+    "broker",
+    "topics",
+    "bucket",
+    "conditional writes",
+    "public endpoint",
+    "ledger life",
+    "key",
+    "clock",
+]
 
 
 async def check(environment: dict[str, str]) -> tuple[int, dict[str, dict[str, object]], str]:
