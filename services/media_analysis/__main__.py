@@ -25,11 +25,12 @@ COMMANDS = {
     "analyze": "Analyse one local file or object, without a broker.",
     "estimate": "Say what a file would cost, without asking a model.",
     "check": "Test settings and every dependency; a remedy per line.",
+    "redrive": "Put dead letters back, or ask failed requests again.",
+    "resume": "Let partitions go on that the flood guard stopped.",
     "worker": "Run the worker.",
     "simulator": "Run the model simulator.",
     "topics": "Print the topics; create them or compare them with a broker.",
     "schemas": "Print the JSON Schemas of the events.",
-    "resume": "Let partitions go on that the flood guard stopped.",
     "asyncapi": "Print the service as an AsyncAPI document.",
 }
 

@@ -64,7 +64,7 @@ async def publishing(settings: KafkaSettings) -> AsyncIterator[Send]:
         )
         return Receipt(topic=told.topic, partition=told.partition, offset=told.offset)
 
-    async with _started(producer, settings):
+    async with started(producer, settings):
         yield send
 
 
@@ -85,7 +85,7 @@ async def listening(
         fetch_max_wait_ms=settings.fetch_max_wait_ms,
         isolation_level="read_committed",
     )
-    async with _started(consumer, settings):
+    async with started(consumer, settings):
         if not from_beginning:
             await consumer.seek_to_end()
             for partition in consumer.assignment():
@@ -94,7 +94,7 @@ async def listening(
 
 
 @asynccontextmanager
-async def _started(client: AIOKafkaProducer | AIOKafkaConsumer, settings: KafkaSettings) -> AsyncIterator[None]:
+async def started(client: AIOKafkaProducer | AIOKafkaConsumer, settings: KafkaSettings) -> AsyncIterator[None]:
     """Start and stop a client; `async with` of its own would leave it open when the start fails."""
     try:
         await client.start()
