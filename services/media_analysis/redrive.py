@@ -17,7 +17,7 @@ from media_analysis.redrive_failures import Choice, ask_again, choose, read_ende
 from media_analysis.redrive_letters import Unusable, read_letter, restore
 from media_analysis.redrive_run import running
 from media_analysis.redrive_show import tell_faults
-from media_analysis.redrive_topic import dead_letters
+from media_analysis.redrive_topic import held_by
 from media_contracts import format_instant, parse_instant, topics
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from media_analysis.redrive_letters import Letter, Reference
     from media_contracts import KafkaRecord
 
+_LETTER: Final = ("at", "reason", "origin", "message")
+_REQUEST: Final = ("at", "code", "tenant", "request_id", "rerun", "profile")
+"""What people see of each; machines see all."""
 _HELP: Final = """Put chosen dead letters back where they came from, or ask failed requests again. Shows first, acts with --yes.
 
 \b
@@ -105,7 +108,7 @@ async def _letters(options: dict[str, Any]) -> int:
     foreign: list[str] = []
     async with (
         running(kafka, into=into, publish=options["yes"], limit=options["limit"]) as run,
-        aclosing(dead_letters(kafka)) as letters,
+        aclosing(held_by(topics.DEAD_LETTER, kafka)) as letters,
     ):
         async for heard in letters:
             place = f"{heard.record.topic}[{heard.partition}]@{heard.offset}"
@@ -127,7 +130,7 @@ async def _letters(options: dict[str, Any]) -> int:
         click.echo(f"{len(foreign):,} records of {topics.DEAD_LETTER} are no dead letters of a worker's", err=True)
         tell_faults(foreign)
     counts = Counter(str(row.facts["reason"]) for row in run.rows)
-    return run.end(counts, what="dead letter", done="put back", as_json=options["as_json"])
+    return run.end(counts, what="dead letter", done="put back", columns=_LETTER, as_json=options["as_json"])
 
 
 def _is_meant(letter: Letter, options: dict[str, Any]) -> bool:
@@ -196,7 +199,7 @@ async def _requests(options: dict[str, Any], outcomes: tuple[str, ...]) -> int:
     if chosen.expired:
         click.echo(f"{len(chosen.expired):,} are left alone: the deadline in the request has passed", err=True)
     counts = Counter(str(row.facts["code"]) for row in run.rows)
-    return run.end(counts, what="request", done="asked again", as_json=options["as_json"])
+    return run.end(counts, what="request", done="asked again", columns=_REQUEST, as_json=options["as_json"])
 
 
 async def _ends(tenants: Sequence[str]) -> tuple[list[Ended], list[str]]:

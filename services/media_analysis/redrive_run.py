@@ -14,7 +14,7 @@ from media_analysis.redrive_topic import putting_back
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
     from analysis_worker.settings import KafkaSettings
     from media_contracts import KafkaRecord
@@ -69,9 +69,9 @@ class Run:
             return str(error)
         return await self._put_back(record) if self._put_back else ""
 
-    def end(self, counts: Counter[str], *, what: str, done: str, as_json: bool) -> int:
+    def end(self, counts: Counter[str], *, what: str, done: str, columns: Sequence[str], as_json: bool) -> int:
         """Print everything; returns the exit code. `what` is the noun, `done` the participle."""
-        show(self.rows, as_json=as_json)
+        show(self.rows, columns=columns, as_json=as_json)
         tell_faults(self.faults)
         parts = ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items()))
         noun = what if len(self.rows) == 1 else f"{what}s"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from rich.console import Console
+from rich.table import Table
 
 from media_analysis.arrivals import one_line
 
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
 
 SHOWN_ROWS: Final = 50
 SHOWN_FAULTS: Final = 20
+_PIPE_COLUMNS: Final = 240
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,13 +29,13 @@ class Row:
     fault: str = ""
 
 
-def show(rows: Sequence[Row], *, as_json: bool) -> None:
-    """Print the rows; for people the first fifty."""
+def show(rows: Sequence[Row], *, columns: Sequence[str], as_json: bool) -> None:
+    """Print the rows; for people these columns of the first fifty."""
     if as_json:
         for row in rows:
             click.echo(one_line(row.facts | {"put_back": row.put_back} | ({"fault": row.fault} if row.fault else {})))
     elif rows:
-        _table(rows)
+        _table(rows, columns)
 
 
 def tell_faults(faults: Sequence[str]) -> None:
@@ -42,19 +46,18 @@ def tell_faults(faults: Sequence[str]) -> None:
         click.echo(f"… and {len(faults) - SHOWN_FAULTS:,} more were left alone", err=True)
 
 
-def _table(rows: Sequence[Row]) -> None:
-    from rich.console import Console  # noqa: PLC0415 - a machine that reads JSON does not wait for it
-    from rich.table import Table  # noqa: PLC0415 - as above
-
+def _table(rows: Sequence[Row], columns: Sequence[str]) -> None:
     table = Table(box=None, pad_edge=False)
-    for name in rows[0].facts:
-        table.add_column(name.replace("_", " "), no_wrap=True, overflow="ellipsis")
+    for name in columns:
+        cut = name == "message"
+        table.add_column(name.replace("_", " "), no_wrap=cut, overflow="ellipsis" if cut else "fold")
     for row in rows[:SHOWN_ROWS]:
-        table.add_row(*(_plain(str(value)) for value in row.facts.values()))
-    console = Console(highlight=False, markup=False)
-    console.print(table)
+        table.add_row(*(_plain(str(row.facts[name])) for name in columns))
+    # A pipe has no width; rich would take it for 80 columns.
+    width = None if sys.stdout.isatty() else _PIPE_COLUMNS
+    Console(highlight=False, markup=False, width=width).print(table)
     if len(rows) > SHOWN_ROWS:
-        console.print(f"… and {len(rows) - SHOWN_ROWS:,} more (--json lists all)")
+        click.echo(f"… and {len(rows) - SHOWN_ROWS:,} more (--json lists all)")
 
 
 def _plain(text: str) -> str:

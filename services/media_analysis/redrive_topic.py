@@ -1,4 +1,4 @@
-"""Kafka settings in; the dead letters that the topic holds now out, and a way to put records back, acknowledged."""
+"""Kafka settings in; what a topic holds now out, and a way to put records back, acknowledged."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from analysis_worker.kafka.lenient_records import read_leniently
 from analysis_worker.kafka.topic_limits import read_topic_limits
 from analysis_worker.weight import weigh
 from media_analysis.broker import Heard, connection, started
-from media_contracts import KafkaRecord, topics
+from media_contracts import KafkaRecord
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
@@ -27,15 +27,15 @@ _LARGEST_BYTES: Final = 256 * 1024**2
 """Whatever the topic took once it may take again; what it does not is weighed before it is sent."""
 
 
-async def dead_letters(settings: KafkaSettings) -> AsyncGenerator[Heard, None]:
-    """Yield what the dead-letter topic holds, up to the ends that its partitions have at the start.
+async def held_by(topic: str, settings: KafkaSettings) -> AsyncGenerator[Heard, None]:
+    """Yield what a topic holds, up to the ends that its partitions have at the start.
 
-    So what dies again while it is read is not put back again. It joins no group and commits nothing.
-    Raises click.ClickException when there is no such topic or it stops short of an end.
+    So what comes while it is read, such as a redriven record that dies again, is not read. It joins no group and
+    commits nothing. Raises click.ClickException when there is no such topic or it stops short of an end.
     """
     read_leniently()
     consumer = AIOKafkaConsumer(
-        topics.DEAD_LETTER,
+        topic,
         **connection(settings),
         group_id=None,
         auto_offset_reset="earliest",
@@ -43,12 +43,12 @@ async def dead_letters(settings: KafkaSettings) -> AsyncGenerator[Heard, None]:
     )
     async with started(consumer, settings):
         if not consumer.assignment():
-            raise click.ClickException(f"the broker has no topic {topics.DEAD_LETTER}: media-analysis topics --create")
-        async for heard in _to_the_end(consumer):
+            raise click.ClickException(f"the broker has no topic {topic}: media-analysis topics --create")
+        async for heard in _to_the_end(consumer, topic):
             yield heard
 
 
-async def _to_the_end(consumer: Any) -> AsyncIterator[Heard]:
+async def _to_the_end(consumer: Any, topic: str) -> AsyncIterator[Heard]:
     """The ends are the high watermarks of the first fetches; nothing is yielded before all of them are known."""
     ends: dict[Any, int] = {}
     waiting: list[Any] = []
@@ -62,7 +62,7 @@ async def _to_the_end(consumer: Any) -> AsyncIterator[Heard]:
         waiting += [message for messages in fetched.values() for message in messages]
         if len(ends) == len(consumer.assignment()):
             for message in waiting:
-                if message.offset < ends[_place(consumer, message)]:
+                if message.offset < ends[TopicPartition(topic, message.partition)]:
                     yield _heard(message)
             waiting = []
             now = {each: await consumer.position(each) for each in ends}
@@ -72,12 +72,8 @@ async def _to_the_end(consumer: Any) -> AsyncIterator[Heard]:
                 moved, positions = time.monotonic(), now
         if time.monotonic() - moved > STANDSTILL_SECONDS:
             raise click.ClickException(
-                f"the broker gave nothing more of {topics.DEAD_LETTER} for {STANDSTILL_SECONDS:.0f} s: try again"
+                f"the broker gave nothing more of {topic} for {STANDSTILL_SECONDS:.0f} s: try again"
             )
-
-
-def _place(consumer: Any, message: Any) -> Any:
-    return next(each for each in consumer.assignment() if each.partition == message.partition)
 
 
 def _heard(message: Any) -> Heard:
