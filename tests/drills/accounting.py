@@ -133,3 +133,23 @@ def common_faults(counters: Mapping[str, Any]) -> list[str]:
     if counters["calls_told_and_never_received"] > counters["estimated_calls"]:
         faults.append("more calls told than received, and they are not flagged as estimated")
     return faults
+
+
+def fleet_faults(counters: Mapping[str, Any]) -> list[str]:
+    """Pure: what must hold where valid requests meet workers that nothing but we ended."""
+    names = ("starts_without_a_death", "workers_that_crashed", "bad_exit_codes", "dead_letters")
+    return [f"{name}: {counters[name]}" for name in names if counters[name]]
+
+
+def one_call_each(counters: Mapping[str, Any]) -> list[str]:
+    """Pure: every request was paid for exactly once."""
+    if counters["paid_calls"] == counters["requests"] and not counters["paid_calls_beyond_one"]:
+        return []
+    return [f"{counters['paid_calls']} paid calls for {counters['requests']} requests"]
+
+
+def succeeded_all(counters: Mapping[str, Any]) -> list[str]:
+    """Pure: no request was turned into a failure."""
+    if counters["outcomes"] == {"succeeded": counters["requests"]}:
+        return []
+    return [f"outcomes: {counters['outcomes']}, {counters['error_codes']}"]

@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.drills import chaos, io_points
+from tests.drills import chaos, io_points, long_analyses, two_partitions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -43,7 +43,7 @@ def _of(module: ModuleType) -> Drill:
     )
 
 
-DRILLS: Mapping[str, Drill] = {one.name: one for one in map(_of, (chaos, io_points))}
+DRILLS: Mapping[str, Drill] = {one.name: one for one in map(_of, (chaos, io_points, two_partitions, long_analyses))}
 
 
 @contextlib.asynccontextmanager

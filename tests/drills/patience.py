@@ -11,17 +11,8 @@ from tests.drills.telling import tell
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.drills.ear import Ear
-    from tests.drills.fleet import Fleet
 
 _LOOK_SECONDS, _TELL_SECONDS = 0.3, 15.0
-
-
-async def until_all_heard(ear: Ear, request_ids: set[str], *, fleet: Fleet, stuck_seconds: float = 60.0) -> None:
-    """Wait for a completion of each request; give up once none came for `stuck_seconds` (the verdict says lost)."""
-    await until_still(lambda: ear.heard_of(request_ids), goal=len(request_ids), stuck_seconds=stuck_seconds)
-    if fleet.crashed:
-        tell(f"  {len(fleet.crashed)} workers ended by themselves: {fleet.crashed[0].process._tail()}")
 
 
 async def until_still(number: Callable[[], int], *, goal: int, stuck_seconds: float) -> int:
