@@ -32,7 +32,8 @@ async def test_an_open_breaker_sends_requests_to_their_fallback_at_once(shared_w
 
 async def test_what_is_wrong_with_the_request_is_not_asked_of_another_model(shared_worker, wire, simulator, unique):
     await simulator.play({"match": {"contains": unique}, "do": {"fault": "content_filtered"}})
+    # A model whose breaker no other test opened.
     await wire.publish(asking(unique, name=OLDER, fallbacks=[FLASH]))
     completion = await wire.completion(unique)
     assert (completion.data.outcome, completion.error_code) == ("failed", "content_filtered")
-    assert {call["model"] for call in await simulator.calls_with(unique)} == {OLDER}  # whose breaker no other test opened
+    assert {call["model"] for call in await simulator.calls_with(unique)} == {OLDER}

@@ -1,5 +1,7 @@
 """No key, a wrong key, an account in arrears: no request is failed by it, the worker waits, says so, and goes on."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from tests.processes import until
@@ -31,6 +33,16 @@ async def test_a_refused_key_fails_nothing_and_the_next_worker_that_has_one_goes
     assert completion.data.outcome == "succeeded"
     assert completion.data.attempts[0].outcome == "provider_unauthorized"
     assert completion.data.attempts[0].usage.total_tokens == 0
+
+
+async def test_a_request_that_runs_out_of_time_meanwhile_says_why(empty_stack, wire, start_worker, unique):
+    worker = await start_worker(MODEL_API_KEY=None, **CALM).wait_ready()
+    deadline = (datetime.now(UTC) + timedelta(seconds=4)).isoformat()
+    await wire.publish({"request_id": unique, "instruction": "Say it.", "limits": {"deadline": deadline}})
+    completion = await wire.completion(unique)
+    assert (completion.data.outcome, completion.error_code) == ("failed", "deadline_exceeded")
+    assert "MODEL_API_KEY" in completion.data.error.message
+    assert await worker.stop() == 0
 
 
 async def test_an_account_in_arrears_stops_the_intake_until_it_is_settled(

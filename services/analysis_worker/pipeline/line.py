@@ -97,9 +97,7 @@ class Line:
             async with asyncio.timeout(max((job.deadline - self.now()).total_seconds(), 0) or None):
                 await self._until_validated(job, claim, journey, work, later=later)
         except TimeoutError:
-            fault = DeadlineExceeded(
-                f"the deadline {job.deadline.isoformat()} passed in the stage {journey.current.value}"
-            )
+            fault = DeadlineExceeded(self._late(job, claim, journey.current))
         except (asyncio.CancelledError, PutOff, Stopped):
             with suppress(StoreUnavailable):  # unreleased, it grows stale instead
                 await finished_even_if_cancelled(claim.release())
@@ -121,6 +119,13 @@ class Line:
             stage=journey.current,
             trace_id=journey.trace_id,
         )
+
+    def _late(self, job: Job, claim: Claim, stage: Stage) -> str:
+        """What a request waited for when its time was over."""
+        said = f"the deadline {job.deadline.isoformat()} passed in the stage {stage.value}"
+        if claim.attempts:
+            said += f"; its last call ended as {claim.attempts[-1].outcome}"
+        return f"{said}; {self.key.refusal}" if self.key is not None and self.key.refusal else said
 
     async def _until_validated(
         self, job: Job, claim: Claim, journey: Journey, work: _Work, *, later: Later | None
