@@ -1,4 +1,4 @@
-"""A group and a stack in, the group's committed offsets on the requested topic out."""
+"""A group and a stack in, what the group committed on the requested topic out: offsets, and the maps with them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from analysis_worker.commit_map import CommitMap, decode_commit_map
 from media_contracts import load_topic_cards
 from media_contracts.topics import REQUESTED
 
@@ -29,6 +30,13 @@ class Committed:
         # Named one by one: the embedded broker closes the connection when it is asked for all of them.
         found = await self._admin.list_consumer_group_offsets(group_id, partitions=self._partitions)
         return {partition.partition: one.offset for partition, one in found.items() if one.offset >= 0}
+
+    async def map_of(self, group_id: str, partition: int) -> CommitMap:
+        """What is finished beyond the committed offset of one partition (the embedded broker drops it)."""
+        found = await self._admin.list_consumer_group_offsets(group_id, partitions=self._partitions)
+        one = found[TopicPartition(REQUESTED, partition)]
+        base = max(0, one.offset)
+        return decode_commit_map(one.metadata or "", base=base)
 
 
 @contextlib.asynccontextmanager
