@@ -33,7 +33,7 @@ def held(unique):
 @pytest.fixture
 async def offsets(empty_stack, wire, simulator, unique, held):
     """One request whose first call is held open, and many fast ones behind it in its partition: name → offset."""
-    await simulator.play({"match": {"contains": held, "nth": 1}, "do": {"fault": "hold"}})
+    await simulator.play({"match": {"contains": held, "nth": 1}, "do": {"fault": "hold"}}, first_token_seconds=0.05)
     return {name: await publish(wire, name) for name in (held, *(f"{unique}-{number}" for number in range(FAST)))}
 
 
