@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from media_contracts.topics import REQUESTED
+
 if TYPE_CHECKING:
     from analysis_devstack.stack import Stack
 
 
-async def committed_offsets(stack: Stack, group: str, *, topic: str, partitions: int) -> dict[int, int]:
+async def committed_offsets(stack: Stack, group: str, *, topic: str = REQUESTED, partitions: int) -> dict[int, int]:
     """Partitions without a commit are left out."""
     admin = AIOKafkaAdminClient(bootstrap_servers=stack.environment["KAFKA_BOOTSTRAP_SERVERS"])
     await admin.start()

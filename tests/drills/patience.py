@@ -30,3 +30,8 @@ async def until_still(number: Callable[[], int], *, goal: int, stuck_seconds: fl
             told_at = now
             tell(f"  {last} of {goal}")
     return last
+
+
+async def pause(seconds: float) -> None:
+    """Let time pass that the drill is about (a stall, an outage, a commit interval), not a condition in disguise."""
+    await asyncio.sleep(seconds)
