@@ -162,10 +162,17 @@ class Ledger:
         self._now = now
         self._held: dict[str, Claim | None] = {}
         self._unheard: set[str] = set()
+        self._last_start: str | None = None
         self.stale_seconds = stale_seconds
 
-    async def take(self, job: Job, *, start: int, first: OpenAttempt, earlier: tuple[Attempt, ...]) -> Claim | None:
-        """Create the claim of the `start`-th start; None when somebody else has it, or another task of ours."""
+    async def take(
+        self, job: Job, *, start: int, first: OpenAttempt, earlier: tuple[Attempt, ...], is_last: bool = False
+    ) -> Claim | None:
+        """Create the claim of the `start`-th start; None when somebody else has it, or another task of ours.
+
+        The last start of a request (`is_last`) runs beside no other's last start: what crashed together would be
+        taken up together each time, and who is to blame would take the others along to `worker_crashed`.
+        """
         document = ClaimDocument(
             fingerprint=job.fingerprint,
             owner=self._owner,
@@ -173,8 +180,10 @@ class Ledger:
             started_at=self._now().isoformat(),
             open=first,
         )
-        if self.works_on(job):
+        if self.works_on(job) or (is_last and self._last_start is not None):
             return None
+        if is_last:
+            self._last_start = job.ledger_prefix
         # Held before it is written: while the reply is under way the claim must look like ours to our other tasks.
         self._held[job.ledger_prefix] = None
         claim = None
@@ -184,7 +193,7 @@ class Ledger:
             )
         finally:
             if claim is None:
-                del self._held[job.ledger_prefix]
+                self._drop(job.ledger_prefix)
             else:
                 self._held[job.ledger_prefix] = claim
         return claim
@@ -218,7 +227,12 @@ class Ledger:
 
     def let_go(self, key: str) -> None:
         """A claim of ours is no longer worked on."""
-        self._held.pop(key.rpartition("/")[0] + "/", None)
+        self._drop(key.rpartition("/")[0] + "/")
+
+    def _drop(self, prefix: str) -> None:
+        self._held.pop(prefix, None)
+        if self._last_start == prefix:
+            self._last_start = None
 
     async def rewrite(self, key: str, document: ClaimDocument) -> None:
         """Overwrite a claim of ours."""

@@ -103,14 +103,20 @@ async def _follow(
         case None:
             return Crashed(attempts=accounts.settle(claims))
         case int(start):
-            return await _start(job, start, ledger=ledger, first=first, earlier=accounts.settle(claims))
+            is_last = crashes(claims) + 1 >= max_starts
+            return await _start(
+                job, start, ledger=ledger, first=first, earlier=accounts.settle(claims), is_last=is_last
+            )
 
 
 async def _start(
-    job: Job, start: int, *, ledger: Ledger, first: OpenAttempt, earlier: tuple[Attempt, ...]
+    job: Job, start: int, *, ledger: Ledger, first: OpenAttempt, earlier: tuple[Attempt, ...], is_last: bool
 ) -> Claimed | Busy:
-    claim = await ledger.take(job, start=start, first=replace(first, number=len(earlier) + 1), earlier=earlier)
-    return Claimed(claim=claim) if claim else Busy(seconds=LOOK_AGAIN_SECONDS)
+    opening = replace(first, number=len(earlier) + 1)
+    claim = await ledger.take(job, start=start, first=opening, earlier=earlier, is_last=is_last)
+    if claim is not None:
+        return Claimed(claim=claim)
+    return Busy(seconds=LOOK_OFTEN_SECONDS if is_last else LOOK_AGAIN_SECONDS)
 
 
 def decide(claims: Sequence[SeenClaim], *, stale_seconds: float, max_starts: int) -> int | float | None:
@@ -121,9 +127,12 @@ def decide(claims: Sequence[SeenClaim], *, stale_seconds: float, max_starts: int
     newest = claims[-1]
     if not newest.document.released and newest.age_seconds < stale_seconds:
         return min(LOOK_OFTEN_SECONDS, max(LOOK_AGAIN_SECONDS, stale_seconds - newest.age_seconds))
-    # A released claim is an orderly end (a drain), not a crash, so it does not count as a start.
-    crashed = sum(not seen.document.released for seen in claims)
-    return None if crashed >= max_starts else len(claims) + 1
+    return None if crashes(claims) >= max_starts else len(claims) + 1
+
+
+def crashes(claims: Sequence[SeenClaim]) -> int:
+    """How many starts came to no end; a released claim is an orderly end (a drain), not a crash."""
+    return sum(not seen.document.released for seen in claims)
 
 
 def _require_same(job: Job, fingerprint: str) -> None:

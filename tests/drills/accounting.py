@@ -130,8 +130,11 @@ def common_faults(counters: Mapping[str, Any]) -> list[str]:
     faults = [f"{what}: {counters[name]}" for name, what in zero.items() if counters[name]]
     if counters["completion_ids"] != counters["completions"]:
         faults.append(f"{counters['completion_ids']} completion ids for {counters['completions']} requests")
-    if counters["calls_told_and_never_received"] > counters["estimated_calls"]:
+    unreceived = counters["calls_told_and_never_received"]
+    if unreceived > counters["estimated_calls"]:
         faults.append("more calls told than received, and they are not flagged as estimated")
+    if unreceived > counters.get("claims_open_at_kills", 0) + counters.get("calls_cut_at_drains", unreceived):
+        faults.append(f"{unreceived} calls told that the simulator never received, more than claims were open")
     return faults
 
 

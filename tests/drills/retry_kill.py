@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 SIZES = {"small": {"rounds": 1, "requests": 12}, "full": {"rounds": 10, "requests": 20}}
 _FIRST, *_, _LAST = (name for name, _ in RETRY_TOPICS)
 _PARTITIONS = 12
-_TROUBLE = "in trouble"
+_TROUBLE = "in a crowd"
 
 
 @dataclass(kw_only=True)
@@ -103,8 +103,8 @@ async def _publish_head(scene: Scene, name: str) -> None:
 
 
 async def _round(scene: Scene, names: list[str]) -> dict[str, Any]:
-    """One worker, one outage of the model, one kill; the next worker starts when the model is back."""
-    await scene.simulator.play({"match": {"contains": _TROUBLE}, "do": {"fault": "unavailable"}})
+    """One worker, one crowd before the model, one kill; the next worker starts when the model has time again."""
+    await scene.simulator.play({"match": {"contains": _TROUBLE}, "do": {"fault": "throttle_requests"}})
     trap = Trap(names=frozenset(names), fleet=scene.fleet)
     for member in scene.fleet.active:
         scene.fleet.terminate(member)
