@@ -32,15 +32,15 @@ def take(ledger, name, *, is_last, start=3):
 
 async def test_a_second_last_start_waits_until_the_first_is_over():
     ledger = a_ledger()
-    one = await take(ledger, "one", is_last=True)
+    assert await take(ledger, "one", is_last=True)
     assert await take(ledger, "two", is_last=True) is None
-    one.let_go()
+    ledger.let_go("ledger/t/one/claim-3.json")
     assert await take(ledger, "two", is_last=True) is not None
 
 
 async def test_other_starts_do_not_wait_for_it_nor_end_it():
     ledger = a_ledger()
     await take(ledger, "one", is_last=True)
-    other = await take(ledger, "two", is_last=False, start=2)
-    other.let_go()
+    await take(ledger, "two", is_last=False, start=2)
+    ledger.let_go("ledger/t/two/claim-2.json")
     assert await take(ledger, "three", is_last=True) is None
