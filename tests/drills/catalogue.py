@@ -6,7 +6,17 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.drills import chaos, crash_loop, held_head, io_points, long_analyses, poll_interval, two_partitions
+from tests.drills import (
+    chaos,
+    crash_loop,
+    held_head,
+    io_points,
+    long_analyses,
+    poll_interval,
+    retry_kill,
+    soak,
+    two_partitions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -45,7 +55,9 @@ def _of(module: ModuleType) -> Drill:
 
 DRILLS: Mapping[str, Drill] = {
     one.name: one
-    for one in map(_of, (chaos, io_points, two_partitions, long_analyses, held_head, poll_interval, crash_loop))
+    for one in map(
+        _of, (chaos, io_points, two_partitions, long_analyses, held_head, poll_interval, crash_loop, soak, retry_kill)
+    )
 }
 
 

@@ -31,10 +31,13 @@ if TYPE_CHECKING:
     from tests.drills.fleet import Fleet, Member
     from tests.drills.scene import Scene
 
-SIZES = {"small": {"rounds": 1, "requests": 12}, "full": {"rounds": 10, "requests": 20}}
+SIZES = {"small": {"rounds": 1}, "full": {"rounds": 20}}
 _FIRST, *_, _LAST = (name for name, _ in RETRY_TOPICS)
 _PARTITIONS = 12
-_TROUBLE = "in a crowd"
+_TROUBLE = "in trouble"
+# One request of a round for each: a breaker belongs to a model, and what finds it open waits for its turn instead of
+# using up the tries that lead to a retry topic.
+MODELS = ("qwen3.5-omni-plus", "qwen3.5-omni-flash", "qwen3.8-omni-flash", "qwen3-omni-flash", "qwen-omni-turbo")
 
 
 @dataclass(kw_only=True)
@@ -66,15 +69,15 @@ class Trap:
 
 
 async def drill(stack: Stack, *, size: Mapping[str, int], seed: int) -> Counters:
-    """Run it; `size`: rounds (of one kill each), requests in each."""
-    names = ids_of("retry", size["rounds"] * size["requests"])
-    beside = ids_of("beside", size["rounds"] * size["requests"])
+    """Run it; `size`: rounds, of one kill each."""
+    names = ids_of("retry", size["rounds"] * len(MODELS))
+    beside = ids_of("beside", size["rounds"] * len(MODELS))
     async with open_scene(stack, group="retry-kill") as scene:
         [head] = ids_of("head", 1)
         await _publish_head(scene, head)
         kills = []
         for number in range(size["rounds"]):
-            share = slice(number * size["requests"], (number + 1) * size["requests"])
+            share = slice(number * len(MODELS), (number + 1) * len(MODELS))
             kills.append(await _round(scene, names[share]))
             tell(f"  kill {number + 1} of {size['rounds']}: {kills[-1]}")
             await scene.publisher.publish(map(request_of, beside[share]))
@@ -103,8 +106,8 @@ async def _publish_head(scene: Scene, name: str) -> None:
 
 
 async def _round(scene: Scene, names: list[str]) -> dict[str, Any]:
-    """One worker, one crowd before the model, one kill; the next worker starts when the model has time again."""
-    await scene.simulator.play({"match": {"contains": _TROUBLE}, "do": {"fault": "throttle_requests"}})
+    """One worker, one outage of the models, one kill; the next worker starts when they are back."""
+    await scene.simulator.play({"match": {"contains": _TROUBLE}, "do": {"fault": "unavailable"}})
     trap = Trap(names=frozenset(names), fleet=scene.fleet)
     for member in scene.fleet.active:
         scene.fleet.terminate(member)
@@ -114,7 +117,9 @@ async def _round(scene: Scene, names: list[str]) -> dict[str, Any]:
         await until(lambda: "assigned" in victim.process.stderr, seconds=60, what="an assignment")
         before = await _committed(scene)
         trap.victim = victim
-        await scene.publisher.publish([request_of(name, marker=_TROUBLE) for name in names])
+        await scene.publisher.publish(
+            request_of(name, marker=_TROUBLE, model={"name": model}) for name, model in zip(names, MODELS, strict=True)
+        )
         await until(lambda: trap.struck, seconds=60, what=lambda: f"{len(trap.acknowledged)} of {len(names)} copies")
         committed = await _committed(scene) - before
     await scene.simulator.play()
