@@ -75,9 +75,11 @@ def encode_claim(claim: ClaimDocument) -> bytes:
 
 def decode_claim(body: bytes, *, where: str) -> ClaimDocument:
     """A claim from JSON. :raises LedgerUnreadable: when the object `where` holds anything else."""
-    _load(body, where=where)
+    document = _load(body, where=where)
     try:
-        return _claims().validate_json(body, strict=True)
+        # As JSON, because only that is strict about types and takes lists for tuples; from what orjson read, so that
+        # an integer beyond its 64 bits is refused here and not when the claim is written again.
+        return _claims().validate_json(orjson.dumps(document), strict=True)
     except ValidationError as error:
         raise _broken(where, error) from None  # pydantic's own words quote what lies there
 

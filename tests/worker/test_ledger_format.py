@@ -105,6 +105,14 @@ def test_what_lies_there_is_not_quoted():
     assert caught.value.__suppress_context__
 
 
+def test_a_number_that_could_not_be_written_again_is_not_read():
+    document = orjson.loads(encode_claim(CLAIM))
+    document["closed"][0]["number"] = "N"
+    body = orjson.dumps(document).replace(b'"N"', str(2**64).encode())
+    with pytest.raises(LedgerUnreadable, match="int"):
+        decode_claim(body, where=WHERE)
+
+
 def paths(document, before=()):
     """Where a JSON document can be changed."""
     yield before

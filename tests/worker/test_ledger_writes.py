@@ -123,10 +123,14 @@ async def test_work_that_fails_leaves_what_it_paid_in_its_claim():
     shelf = Shelf()
     shelf.go_on.set()
     claim = claim_on(shelf)
-    with pytest.raises(RuntimeError, match="unforeseen"):
+
+    async def work():
         async with claim.kept_alive():
             claim.discard_open()
             raise RuntimeError("unforeseen")
+
+    with pytest.raises(RuntimeError, match="unforeseen"):
+        await work()
     assert [(document.open, document.released) for document in shelf.ended] == [(None, False)]
 
 
