@@ -126,6 +126,7 @@ async def _start(
     stack.push_async_callback(consumer.stop)
     watch.look_at_consumer(consumer)
     metrics.watch(names.METRIC_IN_FLIGHT, lambda: consumer.window.admitted - consumer.window.parked)
+    metrics.watch(names.METRIC_TASKS, lambda: len(asyncio.all_tasks()))
     metrics.watch(names.METRIC_PARKED, lambda: consumer.window.parked)
     metrics.watch(names.METRIC_LAG, lambda: consumer.lags()[0])
     metrics.watch(names.METRIC_OPEN_RECORDS, lambda: consumer.lags()[1])

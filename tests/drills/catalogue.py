@@ -13,7 +13,6 @@ from tests.drills import (
     io_points,
     long_analyses,
     poll_interval,
-    retry_kill,
     soak,
     two_partitions,
 )
