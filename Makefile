@@ -9,7 +9,7 @@ PROVIDER ?= simulator
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo stack test check format lock clean
+.PHONY: help install demo stack test test-real check format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' "$(ROOT)/Makefile"
@@ -37,6 +37,9 @@ stack: $(BIN)/.installed ## Keep the embedded stack up and print the environment
 
 test: $(BIN)/.installed-dev ## Install and pass all tests (TESTS=path to choose)
 	@cd "$(ROOT)" && "$(BIN)/python" -m pytest -q -n 2 --dist loadfile $(TESTS)
+
+test-real: $(BIN)/.installed-dev ## Pass the system tests on Apache Kafka and MinIO (needs JDK 17+, Maven, Go)
+	@cd "$(ROOT)" && "$(BIN)/python" -m tests.real.install && "$(BIN)/python" -m pytest -q -n 2 --dist loadfile --stack real $(if $(TESTS),$(TESTS),tests/system tests/real)
 
 check: $(BIN)/.installed-dev ## Lint and type-check
 	@cd "$(ROOT)" && "$(BIN)/ruff" format --check --quiet . && "$(BIN)/ruff" check --quiet . && "$(BIN)/mypy" --no-error-summary

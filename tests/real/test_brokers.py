@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
 
 from media_contracts import headers as names
 from media_contracts.topics import COMPLETED, REQUESTED, RETRY_TOPICS
@@ -36,7 +37,21 @@ async def all_committed(stack, worker, sent):
         await until(done, seconds=60, what="everything committed")
 
 
-async def test_a_leader_killed_under_load_loses_nothing(empty_stack, wire, simulator, start_worker, unique):
+async def leader(stack, worker):
+    return await stack.leader(COMPLETED, 0)
+
+
+async def coordinator(stack, worker):
+    admin = AIOKafkaAdminClient(bootstrap_servers=stack.environment["KAFKA_BOOTSTRAP_SERVERS"])
+    await admin.start()
+    try:
+        return f"broker-{await admin.find_coordinator(worker.group_id)}"
+    finally:
+        await admin.close()
+
+
+@pytest.mark.parametrize("role", [leader, coordinator])
+async def test_a_broker_killed_under_load_loses_nothing(empty_stack, wire, simulator, start_worker, unique, role):
     await simulator.play(first_token_seconds=0.1)
     worker = await start_worker(WORKER_MAX_IN_FLIGHT="16").wait_ready()
     wanted = [f"{unique}-{number}" for number in range(200)]
@@ -45,7 +60,7 @@ async def test_a_leader_killed_under_load_loses_nothing(empty_stack, wire, simul
         for number, name in enumerate(wanted[:100])
     ]
     await until(lambda: len(wire.heard) >= 20)
-    victim = await empty_stack.leader(COMPLETED, 0)
+    victim = await role(empty_stack, worker)
     await empty_stack.kill(victim)
     sent += [
         await wire.publish_raw(asking(name), key=name.encode(), partition=number % 12)
@@ -53,12 +68,12 @@ async def test_a_leader_killed_under_load_loses_nothing(empty_stack, wire, simul
     ]
     for name in wanted:
         assert (await wire.completion(name, seconds=90)).data.outcome == "succeeded"
-    assert await empty_stack.leader(COMPLETED, 0) != victim
+    assert await role(empty_stack, worker) != victim
     await all_committed(empty_stack, worker, sent)
     await empty_stack.start(victim)
-    calls = await simulator.calls()
-    assert len(calls) == len(wanted)
+    assert len(await simulator.calls()) == len(wanted)
     assert worker.exit_code is None
+    assert "Traceback" not in worker.stderr
     assert (await worker.get("/livez")).status_code == 200
 
 
