@@ -53,7 +53,7 @@ def plan_performance(
     text = spoil(honest if direction.action.text is None else direction.action.text, direction.action.fault)
     reasoning = write_reasoning(facts) if request.thinking else ""
     cap = _output_limit(request, text_tokens(reasoning, rules))
-    kept = cut_to_tokens(text, cap, rules)
+    kept = text if direction.action.whole else cut_to_tokens(text, cap, rules)
     short = len(kept) < len(text) or direction.action.fault == "length"
     size = direction.pace.chunk_characters
     pieces = [Piece(kind="reasoning", content=part) for part in split(reasoning, size)]

@@ -87,7 +87,7 @@ class Action(_Value):
     """What happens to a call; without a fault only its pace, its text or its reported usage change.
 
     `row` names a row of the rules' refusals for `refuse`; `error` is the error of `error` and `error_in_stream`;
-    `usage` is reported as it stands.
+    `usage` is reported as it stands; a `whole` text is sent to its end, whatever the output limits.
     """
 
     fault: Fault | None = None
@@ -97,6 +97,7 @@ class Action(_Value):
     chunk_seconds: float | None = Field(default=None, ge=0)
     chunk_characters: int | None = Field(default=None, ge=1)
     text: str | None = None
+    whole: bool = False
     error: CustomError | None = None
     row: str | None = None
     usage: dict[str, Any] | None = None

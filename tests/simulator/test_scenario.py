@@ -204,6 +204,11 @@ class TestSpoiledAnswers:
         assert text_of(chunks) == '{"note": "as scripted"}'
         assert len(chunks) == 23 + 2
 
+    def test_a_whole_text_is_longer_than_the_limits(self, simulator: Simulator) -> None:
+        simulator.direct({"do": {"text": '{"note": "as scripted"}', "whole": True}})
+        chunks = events(simulator.ask(in_json(max_tokens=1)).content)
+        assert (text_of(chunks), chunks[-2]["choices"][0]["finish_reason"]) == ('{"note": "as scripted"}', "stop")
+
     def test_the_usage_that_the_script_says(self, simulator: Simulator) -> None:
         usage = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
         simulator.direct({"do": {"usage": usage}})
