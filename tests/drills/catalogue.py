@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from tests.drills import (
-    chaos,
-    crash_loop,
-    held_head,
-    io_points,
-    long_analyses,
-    poll_interval,
-    soak,
-    two_partitions,
-)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-    from pathlib import Path
     from types import ModuleType
 
     from analysis_devstack.stack import Stack
@@ -52,11 +42,25 @@ def _of(module: ModuleType) -> Drill:
     )
 
 
+NAMES = (
+    "chaos",
+    "io_points",
+    "two_partitions",
+    "long_analyses",
+    "held_head",
+    "poll_interval",
+    "crash_loop",
+    "retry_kill",
+    "too_large",
+    "outages",
+    "probes",
+    "flood",
+    "soak",
+)
 DRILLS: Mapping[str, Drill] = {
-    one.name: one
-    for one in map(
-        _of, (chaos, io_points, two_partitions, long_analyses, held_head, poll_interval, crash_loop, soak, retry_kill)
-    )
+    name: _of(import_module(f"tests.drills.{name}"))
+    for name in NAMES
+    if Path(__file__).with_name(f"{name}.py").exists()
 }
 
 
