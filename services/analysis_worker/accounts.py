@@ -47,10 +47,12 @@ class Accounts:
         outcome: str,
         reported: ReportedUsage | None,
         output_tokens: int,
+        uncounted_tokens: int = 0,
         asked: bool = True,
     ) -> Attempt:
         """The closed attempt: the provider's figures, or the estimate (`output_tokens` seen so far) where it gave none.
 
+        `uncounted_tokens` is what came after the report of a cut call and is added to it as estimated.
         `asked` is False when the provider refused before it counted anything (4xx, 429, no connection): known zero.
         Without a connection there was not even a call.
         """
@@ -58,7 +60,10 @@ class Accounts:
             usage = Usage.none().model_copy(update={"calls": int(outcome != ProviderUnreachable.code)})
         else:
             usage = to_usage(
-                reported, estimated_input_tokens=opened.input_tokens, estimated_output_tokens=output_tokens
+                reported,
+                estimated_input_tokens=opened.input_tokens,
+                estimated_output_tokens=output_tokens,
+                uncounted_output_tokens=uncounted_tokens,
             )
         cost = self.cost(usage, model=opened.model)
         return Attempt(
@@ -68,7 +73,7 @@ class Accounts:
             outcome=outcome,
             usage=usage,
             cost=Money(amount=cost.amount, currency=cost.currency) if cost else None,
-            basis="estimated" if usage.estimated.calls else "reported",
+            basis=_basis(usage),
         )
 
     def settle(self, claims: Sequence[SeenClaim]) -> tuple[Attempt, ...]:
@@ -106,6 +111,12 @@ class Accounts:
             price_list=first.price_list,
             tariff=first.tariff,
         )
+
+
+def _basis(usage: Usage) -> str:
+    if usage.estimated.calls:
+        return "estimated"
+    return "mixed" if usage.estimated.output_tokens else "reported"
 
 
 def listed(attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:

@@ -8,9 +8,12 @@ its blank line; the reader above tells half a JSON document from a whole one.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from analysis_worker.errors import ProviderUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
@@ -20,12 +23,21 @@ _MIB: Final = 1024 * 1024
 class SseDecoder:
     """Decode one stream; `feed` takes bytes as they arrive, `finish` says that no more will come.
 
-    A line or event beyond its bound raises `ProviderUnavailable`: such a stream is broken, and memory is ours.
+    A line or event beyond its bound raises `ProviderUnavailable`, after the events before it: such a stream is broken,
+    and memory is ours. Bytes that are no UTF-8 become what `undecodable` says (codecs, "Error Handlers").
     """
 
-    def __init__(self, *, max_line_bytes: int = 8 * _MIB, max_event_bytes: int = 16 * _MIB) -> None:
+    def __init__(
+        self,
+        *,
+        max_line_bytes: int = 8 * _MIB,
+        max_event_bytes: int = 16 * _MIB,
+        undecodable: Literal["replace", "surrogateescape"] = "replace",
+    ) -> None:
         self._max_line_bytes = max_line_bytes
         self._max_event_bytes = max_event_bytes
+        self._undecodable = undecodable
+        self._broken: ProviderUnavailable | None = None
         self._line = bytearray()
         self._data: list[bytes] = []
         self._data_bytes = 0
@@ -34,28 +46,46 @@ class SseDecoder:
 
     def feed(self, chunk: bytes) -> list[str]:
         """Return the data of every event that this chunk completes, in order."""
-        if self._after_carriage_return and chunk:
-            # CR and LF of one line end may arrive in two chunks.
-            chunk = chunk.removeprefix(b"\n")
-            self._after_carriage_return = False
-            if not chunk:
-                return []
-        *lines, rest = _LINE_END.split(chunk)
-        self._after_carriage_return = chunk.endswith(b"\r")
         events: list[str] = []
-        for line in lines:
-            self._extend_line(line)
-            self._end_line(events)
-        self._extend_line(rest)
+        self._guarded(lambda: self._split(chunk, events), events)
         return events
 
     def finish(self) -> list[str]:
         """Return the data of the event that the end of the stream left open, if there is one."""
         events: list[str] = []
+        self._guarded(lambda: self._end(events), events)
+        return events
+
+    def _guarded(self, work: Callable[[], None], events: list[str]) -> None:
+        """Do the work unless the stream is broken; events that one chunk brings before the break are given out first,
+        so that chunk boundaries make no difference.
+        """
+        if self._broken is None:
+            try:
+                work()
+            except ProviderUnavailable as error:
+                self._broken = error
+        if self._broken is not None and not events:
+            raise self._broken
+
+    def _split(self, chunk: bytes, events: list[str]) -> None:
+        if self._after_carriage_return and chunk:
+            # CR and LF of one line end may arrive in two chunks.
+            chunk = chunk.removeprefix(b"\n")
+            self._after_carriage_return = False
+            if not chunk:
+                return
+        *lines, rest = _LINE_END.split(chunk)
+        self._after_carriage_return = chunk.endswith(b"\r")
+        for line in lines:
+            self._extend_line(line)
+            self._end_line(events)
+        self._extend_line(rest)
+
+    def _end(self, events: list[str]) -> None:
         if self._line:
             self._end_line(events)
         self._end_event(events)
-        return events
 
     def _extend_line(self, piece: bytes) -> None:
         if len(self._line) + len(piece) > self._max_line_bytes:
@@ -89,6 +119,6 @@ class SseDecoder:
     def _end_event(self, events: list[str]) -> None:
         if self._data:
             # Decoded by the event: a chunk may end inside a character, an event cannot.
-            events.append(b"\n".join(self._data).decode("utf-8", errors="replace"))
+            events.append(b"\n".join(self._data).decode("utf-8", errors=self._undecodable))
         self._data.clear()
         self._data_bytes = 0

@@ -11,8 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-import orjson
-
+from analysis_worker.chat_chunk import decode_event, first_choice, string_of
 from analysis_worker.errors import (
     AnalysisError,
     AnswerEmpty,
@@ -24,7 +23,7 @@ from analysis_worker.errors import (
 )
 from analysis_worker.provider_errors import classify_error_object, error_object_of
 from analysis_worker.sse import SseDecoder
-from analysis_worker.usage import ReportedUsage, read_usage
+from analysis_worker.usage import ReportedUsage, fuller, read_usage
 
 StreamEnd = Literal["closed", "cut", "stalled", "stopped"]
 """How the transport ended: the server closed in order, the connection broke, it fell silent, or we stopped reading."""
@@ -37,6 +36,15 @@ _DONE: Final = "[DONE]"
 _MAX_TEXT_CHARACTERS: Final = 32 * 1024 * 1024
 # Enough to read an error body that came as plain JSON under a 200.
 _MAX_PLAIN_BYTES: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Uncounted:
+    """What was received and no usage report counts: all of it without a report, nothing once the last one is in."""
+
+    text: str = ""
+    reasoning: str = ""
+    audio_bytes: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +65,7 @@ class Answer:
     chunks: int
     audio_bytes: int
     provider_error: AnalysisError | None
+    uncounted: Uncounted = Uncounted()
 
 
 class StreamReader:
@@ -72,16 +81,20 @@ class StreamReader:
         self._started_at = started_at
         self._http_status = http_status
         self._on_audio = on_audio
-        self._decoder = SseDecoder()
+        # An event that is no UTF-8 must not pass for JSON: what the model said is lost.
+        self._decoder = SseDecoder(undecodable="surrogateescape")
         self._plain = bytearray()
         self._content: list[str] = []
         self._transcript: list[str] = []
         self._reasoning: list[str] = []
-        self._characters = 0
         self._audio_base64 = ""
         self._audio_bytes = 0
         self._finish_reason: str | None = None
         self._usage: ReportedUsage | None = None
+        self._usage_grew = False
+        self._lengths = {"content": 0, "transcript": 0, "reasoning": 0}
+        self._counted = dict(self._lengths, audio=0)
+        self._garbled = False
         self._response_id: str | None = None
         self._model: str | None = None
         self._last_event_at: float | None = None
@@ -92,21 +105,28 @@ class StreamReader:
 
     def feed(self, chunk: bytes, now: float) -> str:
         """Take bytes that arrived at `now`; return the answer text that they added. Never raises on what they say."""
-        if not self._chunks and len(self._plain) < _MAX_PLAIN_BYTES:
-            self._plain += chunk
+        if self.done:
+            return ""  # after [DONE] or an error nothing counts, in whatever chunk it comes
+        if not self._chunks:
+            self._plain += chunk[: _MAX_PLAIN_BYTES - len(self._plain)]
         return self._take_events(lambda: self._decoder.feed(chunk), now)
 
     def finish(self, end: StreamEnd, now: float) -> Answer:
         """Say how the transport ended and return what came of it; the reader is spent."""
-        self._take_events(self._decoder.finish, now)
+        garbled = self._garbled  # half an event at the end is a cut, not noise on the wire
+        if not self.done:
+            self._take_events(self._decoder.finish, now)
         if not self._chunks and not self.done:
             # A server that ignores `stream`, or that reports an error as plain JSON under a 200.
-            self._take_event(self._plain.decode("utf-8", errors="replace"), now)
+            self._take_event(self._plain.decode("utf-8-sig", errors="surrogateescape"), now)
+        if garbled:
+            self._fail(ProviderUnavailable("an event of the model's stream is no JSON: a part of the answer is lost"))
         first, last = self.first_token_at, self._last_event_at
+        # Both forms of a spoken answer's text are known (S1: content, S2 and S3: audio.transcript).
+        text, reasoning = "".join(self._content) or "".join(self._transcript), "".join(self._reasoning)
         return Answer(
-            # Both forms of a spoken answer's text are known (S1: content, S2 and S3: audio.transcript).
-            text="".join(self._content) or "".join(self._transcript),
-            reasoning="".join(self._reasoning),
+            text=text,
+            reasoning=reasoning,
             finish_reason=self._finish_reason,
             ending=self._ending(end),
             usage=self._usage,
@@ -117,6 +137,18 @@ class StreamReader:
             chunks=self._chunks,
             audio_bytes=self._audio_bytes,
             provider_error=self._error,
+            uncounted=self._uncounted(text, reasoning),
+        )
+
+    def _uncounted(self, text: str, reasoning: str) -> Uncounted:
+        # A report before the last piece of an answer that ended is the whole; one of a series counts up to its place.
+        if self._usage is not None and self._finish_reason and not self._usage_grew:
+            return Uncounted()
+        counted = self._counted
+        return Uncounted(
+            text=text[counted["content" if self._content else "transcript"] :],
+            reasoning=reasoning[counted["reasoning"] :],
+            audio_bytes=self._audio_bytes - counted["audio"],
         )
 
     def _ending(self, end: StreamEnd) -> Ending:
@@ -140,13 +172,14 @@ class StreamReader:
         except ProviderUnavailable as error:
             self._fail(error)
             return ""
-        return "".join(self._take_event(event, now) for event in events)
+        return "".join([self._take_event(event, now) for event in events if not self.done])
 
     def _take_event(self, data: str, now: float) -> str:
         if data.strip() == _DONE:
             self.done = True
             return ""
-        documents = _decode(data)
+        documents, garbled = decode_event(data)
+        self._garbled = self._garbled or garbled
         return "".join(self._take_document(document, now) for document in documents)
 
     def _take_document(self, document: Mapping[str, Any], now: float) -> str:
@@ -155,29 +188,43 @@ class StreamReader:
         error = error_object_of(document)
         if error is not None:
             self._fail(classify_error_object(error, http_status=self._http_status))
-        # The last one wins: some servers report cumulatively (provider.md §3: null until the last chunk).
-        self._usage = read_usage(document.get("usage")) or self._usage
-        self._response_id = self._response_id or _string(document, "id") or None
-        self._model = self._model or _string(document, "model") or None
-        choice = _first_choice(document)
-        self._finish_reason = _string(choice, "finish_reason") or self._finish_reason
+        self._response_id = self._response_id or string_of(document, "id") or None
+        self._model = self._model or string_of(document, "model") or None
+        choice = first_choice(document)
+        self._finish_reason = string_of(choice, "finish_reason") or self._finish_reason
         delta = choice.get("delta") or choice.get("message")
-        return self._take_delta(delta, now) if isinstance(delta, Mapping) else ""
+        added = self._take_delta(delta, now) if isinstance(delta, Mapping) else ""
+        self._take_usage(read_usage(document.get("usage")))
+        return added
+
+    def _take_usage(self, usage: ReportedUsage | None) -> None:
+        # Some servers report with every chunk what they have counted so far (provider.md §3: null until the last).
+        if usage is None:
+            return
+        known = self._usage
+        self._usage_grew = self._usage_grew or (known is not None and known.completion_tokens < usage.completion_tokens)
+        self._usage = usage if known is None else fuller(known, usage)
+        self._counted = dict(self._lengths, audio=self._audio_bytes)
 
     def _take_delta(self, delta: Mapping[str, Any], now: float) -> str:
-        content, reasoning = _string(delta, "content"), _string(delta, "reasoning_content")
+        content, reasoning = string_of(delta, "content"), string_of(delta, "reasoning_content")
         audio = delta.get("audio")
         spoken = audio if isinstance(audio, Mapping) else {}
-        transcript, sound = _string(spoken, "transcript"), _string(spoken, "data")
+        transcript, sound = string_of(spoken, "transcript"), string_of(spoken, "data")
         if self.first_token_at is None and (content or reasoning or transcript or sound):
             self.first_token_at = now
-        self._characters += len(content) + len(reasoning) + len(transcript)
-        if self._characters > _MAX_TEXT_CHARACTERS:
+        pieces = {"content": content, "reasoning": reasoning, "transcript": transcript}
+        if sum(self._lengths.values()) + sum(map(len, pieces.values())) > _MAX_TEXT_CHARACTERS:
             self._fail(ProviderUnavailable(f"the model's answer has more than {_MAX_TEXT_CHARACTERS} characters"))
             return ""
-        for piece, kept in ((content, self._content), (reasoning, self._reasoning), (transcript, self._transcript)):
-            if piece:
-                kept.append(piece)
+        for name, kept in (
+            ("content", self._content),
+            ("reasoning", self._reasoning),
+            ("transcript", self._transcript),
+        ):
+            if pieces[name]:
+                kept.append(pieces[name])
+                self._lengths[name] += len(pieces[name])
         if sound:
             self._take_sound(sound)
         return content
@@ -223,33 +270,3 @@ def answer_fault(answer: Answer) -> AnalysisError | None:
             return StreamStalled(f"the stream fell silent {got}")
         case "cut" | "error":
             return StreamCut(f"the stream ended without a finish reason {got}")
-
-
-def _decode(data: str) -> list[Mapping[str, Any]]:
-    """Return the JSON objects of one event; an event whose lines are each a whole object lost its blank lines on the
-    way (001_c4bbddce233d9b12.txt prints its stream so), and half an object at the end of a cut stream is nothing.
-    """
-    try:
-        documents = [orjson.loads(data)]
-    except orjson.JSONDecodeError:
-        documents = []
-        for line in data.split("\n") if "\n" in data else ():
-            try:
-                documents.append(orjson.loads(line))
-            except orjson.JSONDecodeError:
-                continue
-    return [document for document in documents if isinstance(document, Mapping)]
-
-
-def _first_choice(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    # `choices` is empty in the usage chunk, and may be missing or null. `n` is not for Omni (CHAT).
-    choices = document.get("choices")
-    for choice in choices if isinstance(choices, list) else ():
-        if isinstance(choice, Mapping) and choice.get("index") in {0, None}:
-            return choice
-    return {}
-
-
-def _string(mapping: Mapping[str, Any], name: str) -> str:
-    value = mapping.get(name)
-    return value if isinstance(value, str) else ""

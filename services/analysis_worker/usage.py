@@ -69,10 +69,29 @@ def read_usage(document: object) -> ReportedUsage | None:
     )
 
 
-def to_usage(reported: ReportedUsage | None, *, estimated_input_tokens: int, estimated_output_tokens: int) -> Usage:
+def fuller(known: ReportedUsage, later: ReportedUsage) -> ReportedUsage:
+    """Return which of two reports of one call says more: the later, unless it takes back what was counted.
+
+    Counts only grow while an answer is written; zeros at the end, or a repeat without its details, are a server's
+    way of leaving them out.
+    """
+    totals = (later.prompt_tokens, later.completion_tokens), (known.prompt_tokens, known.completion_tokens)
+    if totals[0] == totals[1]:
+        return later if _details(later) >= _details(known) else known
+    return later if sum(totals[0]) >= sum(totals[1]) else known
+
+
+def to_usage(
+    reported: ReportedUsage | None,
+    *,
+    estimated_input_tokens: int,
+    estimated_output_tokens: int,
+    uncounted_output_tokens: int = 0,
+) -> Usage:
     """Return the usage of one call; without a report it holds the two estimates, and says so.
 
-    `estimated_output_tokens` is what is known of the output of a call that was cut (law 6), 0 when nothing arrived.
+    `estimated_output_tokens` is what is known of the output of a call that was cut (law 6), 0 when nothing arrived;
+    `uncounted_output_tokens` is the part of it that came after the report of a cut call and is added to the report.
     """
     if reported is None:
         return Usage(
@@ -88,16 +107,26 @@ def to_usage(reported: ReportedUsage | None, *, estimated_input_tokens: int, est
             ),
         )
     cached = reported.cached
+    output_tokens = reported.completion_tokens + uncounted_output_tokens
+    output = _output_usage(reported)
+    if uncounted_output_tokens:
+        # A part is null unless all of it was reported, and nobody said what the rest is made of.
+        output = OutputUsage(text=None, audio=None, reasoning=None)
     return Usage(
         input_tokens=reported.prompt_tokens,
-        output_tokens=reported.completion_tokens,
-        total_tokens=reported.prompt_tokens + reported.completion_tokens,
+        output_tokens=output_tokens,
+        total_tokens=reported.prompt_tokens + output_tokens,
         input=_input_usage(reported),
         cached_input_tokens=cached if cached is not None and cached <= reported.prompt_tokens else None,
-        output=_output_usage(reported),
+        output=output,
         calls=1,
-        estimated=EstimatedUsage(calls=0, input_tokens=0, output_tokens=0),
+        estimated=EstimatedUsage(calls=0, input_tokens=0, output_tokens=uncounted_output_tokens),
     )
+
+
+def _details(reported: ReportedUsage) -> int:
+    values = (getattr(reported, name) for name in reported.__slots__)
+    return sum(value is not None for value in values)
 
 
 def _input_usage(reported: ReportedUsage) -> InputUsage:

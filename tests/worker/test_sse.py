@@ -1,3 +1,4 @@
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
@@ -47,6 +48,18 @@ def test_a_line_or_an_event_beyond_its_bound_is_refused():
         decode([b"data: 1", b"234567"], max_line_bytes=10)
     with pytest.raises(ProviderUnavailable, match="event of more than 20 bytes"):
         decode([b"data: 12345678\n" * 3], max_event_bytes=20)
+
+
+def test_the_events_before_an_endless_line_are_given_out_first():
+    wire = b"data: one\n\ndata: 0123456789abcdef"
+    for chunks in ([wire], [wire[i : i + 1] for i in range(len(wire))]):
+        decoder, events = SseDecoder(max_line_bytes=16), []
+        with suppress(ProviderUnavailable):
+            for chunk in chunks:
+                events += decoder.feed(chunk)
+        assert events == ["one"]
+        with pytest.raises(ProviderUnavailable):
+            decoder.finish()
 
 
 LINES = st.one_of(

@@ -160,9 +160,10 @@ def test_finished_without_a_word_is_empty():
         b"data: \n\n",
         b"data: null\n\n",
         b"data: [1, 2]\n\n",
-        b"data: {broken\n\n",
+        b"data: ping\n\n",
         b'data: {"choices": null}\n\n',
         b'data: {"choices": [null, 7, {"delta": 5}]}\n\n',
+        b'data: {"choices": [{"index": [], "delta": {"content": "other"}}]}\n\n',
         b'data: {"choices": [{"index": 1, "delta": {"content": "other"}, "finish_reason": "length"}]}\n\n',
         b'data: {"choices": [{"delta": {"content": {"a": 1}, "audio": "x", "reasoning_content": 5}}]}\n\n',
         b'data: {"usage": "many", "id": 7, "model": null, "service_tier": {}}\n\n',
@@ -172,6 +173,64 @@ def test_finished_without_a_word_is_empty():
 def test_noise_changes_nothing(noise):
     answer = read(noise + wire(*HELLO, done=False) + noise + wire(STOP, TALLY, done=False) + noise)
     assert (answer.text, answer.ending, answer.usage.prompt_tokens) == ("你好!", "finished", 11)
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        b'data: {"choices": [{"index": 0, "delta": {"conte\n\n',
+        b'data: {"choices": [{"index": 0, "delta": {"content": "\xe4\xbd"}}]}\n\n',
+        b'data: {"choices": []}\ndata: {"choices": [{"delta"\n\n',
+    ],
+)
+def test_an_event_that_is_no_json_has_lost_a_part_of_the_answer(lost):
+    answer = read(wire(*HELLO, done=False) + lost + wire(STOP, TALLY))
+    assert (answer.ending, type(answer.provider_error)) == ("error", errors.ProviderUnavailable)
+    assert answer.usage.completion_tokens == 5  # the tally is read all the same
+
+
+def test_nothing_after_the_end_marker_or_an_error_counts():
+    refusal = {"error": {"message": "internal error", "code": "internal_error"}}
+    for end in (wire(), wire(refusal, done=False)):
+        whole = read(wire(*HELLO, done=False) + end + wire(STOP, TALLY))
+        assert (whole.finish_reason, whole.usage) == (None, None)
+        assert read(wire(*HELLO, done=False), end, wire(STOP, TALLY)).ending == whole.ending
+
+
+def counted(completion, prompt=11, **details):
+    usage = {"prompt_tokens": prompt, "completion_tokens": completion}
+    return usage | ({"completion_tokens_details": details} if details else {})
+
+
+def test_what_came_after_the_last_report_of_a_cut_stream_is_uncounted():
+    pieces = [chunk(delta={"content": word}, usage=counted(n)) for n, word in enumerate(["one ", "two "], 1)]
+    late = chunk(delta={"reasoning_content": "hm", "content": "three"})
+    answer = read(wire(*pieces, late, done=False), end="cut")
+    assert (answer.usage.completion_tokens, answer.uncounted.text, answer.uncounted.reasoning) == (2, "three", "hm")
+    assert read(wire(*pieces, done=False), end="cut").uncounted.text == ""
+    assert read(wire(*pieces, late, STOP)).uncounted.text == "three"  # the last report was one of a series
+    assert read(wire(*HELLO, done=False), end="cut").uncounted.text == "你好!"
+    sound = chunk(delta={"audio": {"data": "AAAA", "transcript": "la"}})
+    silent = read(wire(sound, chunk(usage=counted(9)), sound, done=False), end="cut")
+    assert (silent.uncounted.text, silent.uncounted.audio_bytes) == ("la", 3)
+
+
+def test_one_report_before_the_last_piece_of_a_finished_answer_is_the_whole():
+    answer = read(wire(*HELLO[:2], TALLY, HELLO[2], STOP))
+    assert (answer.usage.completion_tokens, answer.uncounted.text) == (5, "")
+
+
+def test_a_report_that_takes_back_what_was_counted_is_not_believed():
+    for last in ({**USAGE, "completion_tokens": 0}, counted(0, 0), counted(5)):
+        detailed = chunk(usage=counted(5, text_tokens=5))
+        assert read(wire(*HELLO, STOP, detailed, chunk(usage=last))).usage.output_text == 5
+
+
+def test_a_plain_body_is_read_up_to_its_bound_however_it_comes():
+    body = b"\xef\xbb\xbf" + json.dumps({"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]}).encode()
+    assert read(body).text == "hi"
+    long = body + b" " * 1024 * 1024
+    assert read(long).ending == read(*(long[i : i + 4096] for i in range(0, len(long), 4096))).ending == "finished"
 
 
 def test_half_an_event_at_the_end_is_nothing():

@@ -120,6 +120,16 @@ def test_a_call_without_a_report_counts_its_estimates_and_says_so():
     assert usage.input.text is usage.output.text is usage.cached_input_tokens is None
 
 
+def test_what_came_after_the_report_of_a_cut_call_is_added_as_estimated():
+    reported = read_usage(
+        {"prompt_tokens": 10, "completion_tokens": 4, "completion_tokens_details": {"text_tokens": 4}}
+    )
+    usage = to_usage(reported, estimated_input_tokens=99, estimated_output_tokens=9, uncounted_output_tokens=3)
+    assert (usage.input_tokens, usage.output_tokens, usage.total_tokens) == (10, 7, 17)
+    assert usage.estimated.model_dump() == {"calls": 0, "input_tokens": 0, "output_tokens": 3}
+    assert usage.output.text is None
+
+
 TOKENS = st.none() | st.integers(min_value=0, max_value=60)
 
 
