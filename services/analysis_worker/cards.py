@@ -5,6 +5,7 @@ Every number comes from `models.toml`, where its source stands beside it; nothin
 
 from __future__ import annotations
 
+from datetime import date  # noqa: TC003  (pydantic reads it)
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -89,6 +90,8 @@ class Capabilities(CardPart):
     """What the model can do at all."""
 
     mixes_modalities: bool
+    spreads_modalities: bool = False
+    """Whether a request may bring several kinds of media, each in a user message of its own."""
     json_mode: bool
     thinking: Thinking
     thinking_switch: Literal["enable_thinking", "reasoning_effort"] | None = None
@@ -136,13 +139,19 @@ class Parameters(CardPart):
     repetition_penalty: ParameterRange | None = None
     seed: ParameterRange | None = None
     fps: ParameterRange | None = None
+    thinking_budget: ParameterRange | None = None
+    """In tokens; missing where a model takes no such number, whether it thinks or not."""
+    image_min_pixels: ParameterRange | None = None
+    image_max_pixels: ParameterRange | None = None
+    frame_min_pixels: ParameterRange | None = None
+    frame_max_pixels: ParameterRange | None = None
+    total_pixels: ParameterRange | None = None
+    """Of all the frames that are sampled from one film."""
 
 
-class PriceList(CardPart):
-    """What a million tokens cost in one region; null is unknown, and unknown is never free."""
+class Prices(CardPart):
+    """What a million tokens cost; null is unknown, and unknown is never free."""
 
-    name: str
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     input_text: Price | None = None
     input_image: Price | None = None
     input_video: Price | None = None
@@ -153,8 +162,32 @@ class PriceList(CardPart):
     """Text out when the input was text alone."""
     output_text_after_media: Price | None = None
     output_audio: Price | None = None
+    search_call: Price | None = None
+    """Of one search, not of a million."""
     batch_factor: Price | None = None
     """Null: the Batch tariff is not offered."""
+
+
+class PriceChange(Prices):
+    """What is different from a day on; a price that is not named stays."""
+
+    name: str
+
+
+class PriceList(Prices):
+    """The prices of one region, and the changes to them that are known, by the day (UTC) on which they begin."""
+
+    name: str
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    changes: dict[date, PriceChange] = {}
+
+    def on(self, day: date) -> PriceList:
+        """The list as it stands on that day."""
+        now = self
+        for start in sorted(start for start in self.changes if start <= day):
+            change = self.changes[start]
+            now = now.model_copy(update={name: getattr(change, name) for name in change.model_fields_set})
+        return now
 
 
 class ModelCard(CardPart):

@@ -1,4 +1,4 @@
-"""In: `models.toml` and an operator's own file. Out: a frozen `Catalogue` of model cards, or every fault at once."""
+"""In: `models.toml`, `details.toml` and an operator's own file. Out: a frozen `Catalogue`, or every fault at once."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import tomllib
 from dataclasses import dataclass
 from importlib import resources
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
-from pydantic import ValidationError
+import orjson
+from pydantic import BaseModel, ValidationError
 
 from analysis_worker import errors
 from analysis_worker.cards import (
@@ -24,6 +25,7 @@ from analysis_worker.cards import (
     Tariff,
     TokenRule,
 )
+from analysis_worker.detail import DetailLevel, Level
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +35,7 @@ __all__ = [
     "Capabilities",
     "Catalogue",
     "ContextLimits",
+    "DetailLevel",
     "Kind",
     "MediaLimits",
     "MediaTable",
@@ -45,13 +48,19 @@ __all__ = [
     "load_catalogue",
 ]
 
+_SHIPPED: Final = ("models.toml", "details.toml")
+_TABLES: Final = ("models", "details")
+
+_Entry = TypeVar("_Entry", bound=BaseModel)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Catalogue:
-    """The cards by name, and every alias and dated snapshot beside the name it stands for."""
+    """The cards by name, every alias and dated snapshot beside the name it stands for, and the detail levels."""
 
     cards: Mapping[str, ModelCard]
     names: Mapping[str, str]
+    details: Mapping[Level, DetailLevel]
 
     def card(self, name: str) -> ModelCard:
         """The card of a model id, alias or snapshot; raises `ModelUnknown` with the known names.
@@ -66,23 +75,28 @@ class Catalogue:
 
 
 def load_catalogue(extra: Path | None = None) -> Catalogue:
-    """The shipped cards, with `extra` merged over them key by key.
+    """The shipped cards and detail levels, with `extra` merged over them key by key.
 
     A card of `extra` overrides the shipped one of the same name, or is new: whole, or with `like = "<name>"` that
     takes everything but names and prices from another card. Raises `Stopped` with every fault and its path.
     """
-    tables = _read(resources.files("analysis_worker").joinpath("models.toml").read_text("utf-8"), "models.toml")
-    where = "models.toml"
+    document: dict[str, Any] = {}
+    for name in _SHIPPED:
+        text = resources.files("analysis_worker").joinpath(name).read_text("utf-8")
+        document = _merge(document, _read(text, name))
+    where = "shipped"
     if extra is not None:
         where = str(extra)
-        tables = _merge(tables, _read(_text_of(extra), where))
+        document = _merge(document, _read(_text_of(extra), where))
     faults: list[str] = []
+    tables = document["models"]
     cards = {name: card for name, table in tables.items() if (card := _card(name, table, tables, faults))}
+    details = _details(document["details"], faults)
     names = _names(cards, faults)
     if faults:
         lines = "\n".join(f"  {fault}" for fault in faults)
         raise errors.Stopped(f"the model catalogue ({where}) has {len(faults)} fault(s); correct them:\n{lines}")
-    return Catalogue(cards=MappingProxyType(cards), names=MappingProxyType(names))
+    return Catalogue(cards=MappingProxyType(cards), names=MappingProxyType(names), details=MappingProxyType(details))
 
 
 def _text_of(path: Path) -> str:
@@ -99,12 +113,14 @@ def _read(text: str, where: str) -> dict[str, Any]:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
         raise errors.Stopped(f"the model catalogue {where} is no TOML: {fault}") from fault
-    tables = document.get("models", {})
-    unknown = sorted(document.keys() - {"models"})
-    if unknown or not isinstance(tables, dict):
-        found = ", ".join(unknown) or f"models = {tables!r}"
-        raise errors.Stopped(f'the model catalogue {where} may hold tables [models."<name>"] only; found {found}')
-    return tables
+    unknown = sorted(document.keys() - set(_TABLES))
+    unknown += [f"{name} = {tables!r}" for name, tables in document.items() if not isinstance(tables, dict)]
+    if unknown:
+        raise errors.Stopped(
+            f'the model catalogue {where} may hold tables [models."<name>"] and [details.<level>] only; '
+            f"found {', '.join(unknown)}"
+        )
+    return document
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -119,13 +135,33 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 def _card(name: str, table: Any, tables: dict[str, Any], faults: list[str]) -> ModelCard | None:
     try:
         whole = _with_likeness(name, table, tables, seen=(name,))
-        return ModelCard.model_validate({"name": name, **whole})
-    except ValidationError as fault:
-        for item in fault.errors(include_url=False):
-            path = ".".join(str(step) for step in (name, *item["loc"]))
-            faults.append(f"models.{path}: {item['msg']} (got {item['input']!r:.80})")
     except errors.Stopped as fault:
         faults.append(fault.message)
+        return None
+    return _valid(ModelCard, {"name": name, **whole}, f"models.{name}", faults)
+
+
+def _details(tables: dict[str, Any], faults: list[str]) -> dict[Level, DetailLevel]:
+    known: tuple[Level, ...] = get_args(Level)
+    faults += [f"details.{name}: no such level; they are {', '.join(known)}" for name in sorted(tables.keys() - known)]
+    found: dict[Level, DetailLevel] = {}
+    for name in known:
+        table = tables[name]
+        whole = {"name": name, **table} if isinstance(table, dict) else table
+        level = _valid(DetailLevel, whole, f"details.{name}", faults)
+        if level is not None:
+            found[name] = level
+    return found
+
+
+def _valid(model: type[_Entry], table: Any, where: str, faults: list[str]) -> _Entry | None:
+    try:
+        # By way of JSON: strict there means "no guessing", yet lists are tuples and texts are decimals and days.
+        return model.model_validate_json(orjson.dumps(table), strict=True)
+    except ValidationError as fault:
+        for item in fault.errors(include_url=False):
+            path = ".".join(str(step) for step in (where, *item["loc"]))
+            faults.append(f"{path}: {item['msg']} (got {item['input']!r:.80})")
     return None
 
 

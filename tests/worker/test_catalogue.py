@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from importlib import resources
 
@@ -9,6 +10,8 @@ import pytest
 
 from analysis_worker import errors
 from analysis_worker.catalogue import load_catalogue
+from analysis_worker.detail import pixel_choice
+from analysis_worker.tokens import PixelChoice
 
 OMNI = (
     "qwen3.8-omni-flash",
@@ -116,8 +119,9 @@ def test_a_default_that_spoils_extraction_is_on_the_card():
     assert (parameters.presence_penalty.minimum, parameters.presence_penalty.maximum) == (-2.0, 2.0)
 
 
-def test_every_value_of_the_shipped_file_lies_in_a_section_or_line_with_a_source():
-    lines = resources.files("analysis_worker").joinpath("models.toml").read_text("utf-8").splitlines()
+@pytest.mark.parametrize("name", ["models.toml", "details.toml"])
+def test_every_value_of_a_shipped_file_lies_in_a_section_or_line_with_a_source(name):
+    lines = resources.files("analysis_worker").joinpath(name).read_text("utf-8").splitlines()
     section_has_source = False
     bare = []
     for line in lines:
@@ -165,6 +169,14 @@ aliases = ["qwen-plus"]
 like = "round"
 [models."lost"]
 like = "nobody"
+[models."qwen-plus".capabilities]
+search = "yes"
+[details.quick]
+prompt = "long"
+[details.fine.seconds]
+video = 0
+[details.finest]
+prompt = "whole"
 """,
     )
     with pytest.raises(errors.Stopped) as caught:
@@ -178,6 +190,10 @@ like = "nobody"
         "models.new.capabilities: Field required",
         "models.round.like",
         "models.lost.like: 'nobody'",
+        "models.qwen-plus.capabilities.search: Input should be a valid boolean",
+        "details.quick.prompt",
+        "details.fine.seconds.video",
+        "details.finest: no such level",
     ):
         assert expected in message
 
@@ -188,7 +204,7 @@ def test_two_cards_cannot_share_a_name(tmp_path):
         load_catalogue(extra)
 
 
-@pytest.mark.parametrize("text", ["= nonsense", "models = 5", "[model.x]\n", '[models]\nname = "x"\n'])
+@pytest.mark.parametrize("text", ["= nonsense", "models = 5", "[model.x]\n", "details = 5", '[models]\nname = "x"\n'])
 def test_a_file_of_another_shape_stops_with_its_path(tmp_path, text):
     extra = written(tmp_path, text)
     with pytest.raises(errors.Stopped, match=r"models\.toml"):
@@ -198,3 +214,69 @@ def test_a_file_of_another_shape_stops_with_its_path(tmp_path, text):
 def test_a_file_that_cannot_be_read_stops_with_its_path(tmp_path):
     with pytest.raises(errors.Stopped, match="absent"):
         load_catalogue(tmp_path / "absent.toml")
+
+
+def test_a_price_that_changes_on_a_known_day_changes_that_day_and_nothing_else_does(tmp_path):
+    text = """
+[models."qwen3.5-omni-plus".prices.beijing.changes."2027-01-01"]
+name = "alibaba-beijing-2027-01"
+input_text = "6"
+[models."qwen3.5-omni-plus".prices.beijing.changes."2027-07-01"]
+name = "alibaba-beijing-2027-07"
+input_text = "5.5"
+batch_factor = "0.5"
+"""
+    prices = load_catalogue(written(tmp_path, text)).card("qwen3.5-omni-plus").prices["beijing"]
+    days = {
+        "2026-12-31": ("alibaba-beijing-2026-09", Decimal(7), None),
+        "2027-01-01": ("alibaba-beijing-2027-01", Decimal(6), None),
+        "2027-07-02": ("alibaba-beijing-2027-07", Decimal("5.5"), Decimal("0.5")),
+    }
+    for day, (name, text_price, factor) in days.items():
+        now = prices.on(date.fromisoformat(day))
+        assert (now.name, now.input_text, now.batch_factor) == (name, text_price, factor)
+        assert (now.input_audio, now.currency) == (Decimal(53), "CNY")
+
+
+def test_a_detail_level_asks_for_the_pixels_of_the_seeds_table_as_far_as_the_api_takes_them():
+    # 001_c4bbddce233d9b12.txt, model configuration; 2,073,600 is over the API's 2,048,000 (chat API reference).
+    catalogue = load_catalogue()
+    plus = catalogue.card("qwen3.5-omni-plus")
+    levels = {name: pixel_choice(plus, level) for name, level in catalogue.details.items()}
+    assert {name: choice.frame_max_pixels for name, choice in levels.items()} == {
+        "quick": 230_400, "extract": 921_600, "standard": 921_600, "fine": 2_048_000,
+    }  # fmt: skip
+    assert {name: choice.image_max_pixels for name, choice in levels.items()} == {
+        "quick": 230_400, "extract": 921_600, "standard": None, "fine": 2_073_600,
+    }  # fmt: skip
+    assert all(choice.image_min_pixels is None and not choice.high_resolution for choice in levels.values())
+
+
+def test_a_model_that_documents_no_pixel_parameters_is_sent_none():
+    catalogue = load_catalogue()
+    for name in ("qwen3-omni-flash", "qwen-omni-turbo", "qwen2.5-omni-7b", "qwen-plus"):
+        assert pixel_choice(catalogue.card(name), catalogue.details["fine"]) == PixelChoice()
+
+
+@pytest.mark.parametrize(
+    ("level", "video", "audio"),
+    [("quick", 3600, 3600), ("extract", 3600, 3600), ("standard", 240, 120), ("fine", 120, 60)],
+)
+def test_a_detail_level_recommends_the_length_of_the_seeds_table(level, video, audio):
+    detail = load_catalogue().details[level]
+    assert (detail.recommended_seconds("video"), detail.recommended_seconds("audio")) == (video, audio)
+    assert detail.recommended_seconds("image") is None
+
+
+def test_a_detail_level_says_how_closely_to_look_by_the_richest_kind_of_media():
+    details = load_catalogue().details
+    assert details["quick"].guidance_for(["video"]) is None
+    assert "visible text" in details["standard"].guidance_for(["image", "frames"])
+    assert "recording" in details["fine"].guidance_for(["image", "audio"])
+    assert details["fine"].guidance_for(["image"]) is None
+    assert (details["quick"].prompt, details["fine"].prompt) == ("brief", "whole")
+
+
+def test_an_operator_changes_one_value_of_a_level(tmp_path):
+    detail = load_catalogue(written(tmp_path, "[details.quick]\nframe_pixels = 100352\n")).details["quick"]
+    assert (detail.frame_pixels, detail.prompt) == (100_352, "brief")
