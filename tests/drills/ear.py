@@ -33,8 +33,9 @@ class Completed:
     error_code: str | None
     usage: dict[str, Any]
     attempts: list[dict[str, Any]]
-    by_reference: bool
+    result_ref: dict[str, Any] | None
     digest: str
+    value_bytes: int
     publications: int = 1
     differing: int = 0
 
@@ -88,10 +89,11 @@ class Ear:
             known.publications += 1
             known.differing += digest != known.digest
             return
-        self.completions[completion_id] = _read(completion_id, json.loads(message.value()), digest)
+        value = message.value()
+        self.completions[completion_id] = _read(completion_id, json.loads(value), digest, value_bytes=len(value))
 
 
-def _read(completion_id: str, data: dict[str, Any], digest: str) -> Completed:
+def _read(completion_id: str, data: dict[str, Any], digest: str, *, value_bytes: int) -> Completed:
     keys = ("number", "kind", "outcome", "basis")
     attempts = [
         {name: one.get(name) for name in keys}
@@ -106,8 +108,9 @@ def _read(completion_id: str, data: dict[str, Any], digest: str) -> Completed:
         error_code=(data.get("error") or {}).get("code"),
         usage=data["usage"],
         attempts=attempts,
-        by_reference=bool(data.get("result_ref")),
+        result_ref=data.get("result_ref"),
         digest=digest,
+        value_bytes=value_bytes,
     )
 
 
