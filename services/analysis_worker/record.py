@@ -7,6 +7,7 @@ that can grow (docs/decisions/0008-too-large.md).
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from analysis_worker.abridgement import ROLE, abridge, strip
@@ -21,17 +22,24 @@ if TYPE_CHECKING:
 _JSON: Final = "application/json"
 
 
-async def record(
-    job: Job, completion: AnalysisCompleted, *, result_json: str | None, recorder: Recorder
-) -> KafkaRecord:
-    """Record the completion; returns what the ledger holds, which is somebody else's when they were first.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recorded:
+    """What the ledger holds: ours, or that of somebody who was first."""
+
+    record: KafkaRecord
+    is_ours: bool
+
+
+async def record(job: Job, completion: AnalysisCompleted, *, result_json: str | None, recorder: Recorder) -> Recorded:
+    """Record the completion; returns what the ledger holds.
 
     It may weigh more than the topic takes when not even the last form fits: it was paid for, so it is recorded.
     """
     encoded = _encode(job, completion, result_json=result_json, recorder=recorder)
     if not _fits(encoded, recorder):
         encoded = await _by_reference(job, completion, result_json=result_json, recorder=recorder)
-    return await recorder.ledger.record(job, completion=encoded, outcome=completion.outcome)
+    recorded = await recorder.ledger.record(job, completion=encoded, outcome=completion.outcome)
+    return Recorded(record=recorded, is_ours=recorded is encoded)
 
 
 async def _by_reference(

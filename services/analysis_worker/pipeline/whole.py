@@ -32,7 +32,7 @@ from analysis_worker.propagation import link_to
 from analysis_worker.publish import publish_completion, publish_unchanged
 from analysis_worker.recall import Answered, Busy, Claimed, Crashed, Recalled, recall
 from analysis_worker.receive import receive
-from analysis_worker.record import record
+from analysis_worker.record import Recorded, record
 from analysis_worker.retry_copy import delay_for, original, retry_copy
 from analysis_worker.values import Delivered, Job, Stage
 from analysis_worker.weight import weigh
@@ -79,9 +79,7 @@ class Pipeline:
             except Stopped:
                 raise
             except LedgerUnreadable as error:
-                log.error(  # noqa: TRY400 - expected, and the message says it all
-                    "the ledger cannot be read", extra={"event": "ledger_unreadable", "error": error.message}
-                )
+                self._unreadable(error)
             except Exception:
                 log.exception("unforeseen", extra={"event": "internal_error", "stage": "process"})
             else:
@@ -102,12 +100,12 @@ class Pipeline:
                     case Answered(completion=recorded):
                         slot.answered, links = True, link_to(recorded)
                     case Crashed(attempts=attempts):
-                        recorded, links = await self._record(job, self._crashed(job, attempts, journey), journey), ()
+                        recorded, links = await self._record(job, self._crashed(job, attempts, journey), journey)
                     case Claimed(claim=claim):
                         async with claim.kept_alive():
                             ending = await self.line.analyse(job, claim, journey, later=self._later(job))
                             slot.answered = True  # from here on a revoke waits for it
-                            recorded, links = await self._record(job, ending, journey), ()
+                            recorded, links = await self._record(job, ending, journey)
                     case _:
                         assert_never(recalled)
             except DeadLettered as fault:
@@ -176,7 +174,12 @@ class Pipeline:
                 f"the record cannot be decoded: {type(error).__name__}", reason="invalid_request"
             ) from error
 
-    async def _record(self, job: Job, ending: Ending, journey: Journey) -> KafkaRecord:
+    def _unreadable(self, error: LedgerUnreadable) -> None:
+        self.metrics.count_unreadable()
+        log.error("the ledger cannot be read", extra={"event": "ledger_unreadable", "error": error.message})
+
+    async def _record(self, job: Job, ending: Ending, journey: Journey) -> tuple[KafkaRecord, tuple[Link, ...]]:
+        """What the ledger holds then, and what its publication links to when it is not ours."""
         with journey.stage(Stage.RECORD):
             try:
                 recorded = await self._recorded(job, ending, journey)
@@ -187,16 +190,23 @@ class Pipeline:
                 fault = InternalError(f"{type(error).__name__} in the stage record: a fault of the worker's")
                 plain = replace(ending, plan=None, answer=None, findings=None, fault=fault, stage=Stage.RECORD)
                 recorded = await self._recorded(job, plain, journey)
-        return recorded
+        return recorded.record, () if recorded.is_ours else link_to(recorded.record)
 
-    async def _recorded(self, job: Job, ending: Ending, journey: Journey) -> KafkaRecord:
+    async def _recorded(self, job: Job, ending: Ending, journey: Journey) -> Recorded:
         completion = complete(job, ending, now=self.line.now(), worker=self.line.worker)
         json_text = ending.findings.json_text if ending.findings else None
-        recorded = await finished_even_if_cancelled(
-            patiently(
-                lambda: record(job, completion, result_json=json_text, recorder=self.recorder), wait=asyncio.sleep
-            )
-        )
+
+        async def write() -> Recorded:
+            while True:
+                try:
+                    return await record(job, completion, result_json=json_text, recorder=self.recorder)
+                except (
+                    LedgerUnreadable
+                ) as error:  # somebody was first and what they wrote is broken: keep what was paid
+                    self._unreadable(error)
+                    await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+        recorded = await finished_even_if_cancelled(patiently(write, wait=asyncio.sleep))
         self.metrics.count(completion)
         journey.end(completion.outcome, code=completion.error.code if completion.error else None)
         return recorded
