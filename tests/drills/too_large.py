@@ -115,7 +115,8 @@ def _check(
             }
         ),
         "heaviest_value_bytes": max(
-            [one.value_bytes or 0 for one in (*scene.ear.completions.values(), *scene.ear.letters)]
+            *(one.value_bytes for one in scene.ear.completions.values()),
+            *(one.value_bytes or 0 for one in scene.ear.letters),
         ),
     }
 
