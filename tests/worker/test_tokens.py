@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from analysis_worker import errors
 from analysis_worker.catalogue import load_catalogue
 from analysis_worker.probed import ProbedMedia, join_frames
+from analysis_worker.stream import Uncounted
 from analysis_worker.tokens import (
     InputTokens,
     PixelChoice,
@@ -22,6 +23,7 @@ from analysis_worker.tokens import (
     sampled_frames,
     speech_tokens,
     text_tokens,
+    uncounted_tokens,
     video_tokens,
 )
 
@@ -314,3 +316,11 @@ def test_media_that_do_not_state_their_measure_are_undecodable():
         input_tokens(card=card, media=[media()])
     with pytest.raises(errors.MediaUndecodable, match="no duration"):
         input_tokens(card=card, media=[media("audio")])
+
+
+def test_what_no_report_counts_is_estimated_with_the_sound_that_arrived():
+    # provider.md §3: 83 tokens of sound at 12.5 a second are 6.64 s, of 48,000 bytes each
+    heard = Uncounted(text="abc", reasoning="1", audio_bytes=round(6.64 * 48_000))
+    assert uncounted_tokens(heard, rule=FLASH) == 1 + 1 + 83
+    assert uncounted_tokens(heard, rule=None) == 2
+    assert uncounted_tokens(Uncounted(), rule=PLUS) == 0

@@ -14,7 +14,7 @@ from analysis_worker.tokens.video import frame_list_tokens, video_tokens
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from analysis_worker.cards import ModelCard, TokenRule
+    from analysis_worker.cards import Kind, MediaLimits, ModelCard, TokenRule
     from analysis_worker.probed import ProbedMedia
 
 # A film whose container states no rate is counted as if it had this one; only the smallest sampling is sensitive to it.
@@ -75,6 +75,31 @@ def input_tokens(
     for item in media:
         counted += _media_tokens(item, card.token_rule(), pixels or PixelChoice())
     return counted
+
+
+def most_tokens(kind: Kind, *, card: ModelCard, pixels: PixelChoice | None = None) -> InputTokens:
+    """The most that one medium of a kind can count, for media that nobody has looked at (yet).
+
+    Raises `MediaKindUnsupported` for a text model.
+    """
+    rule, chosen = card.token_rule(), pixels or PixelChoice()
+    match kind:
+        case "image":
+            area = max(rule.image_tokens_max, -(-(chosen.image_max_pixels or 0) // rule.patch_pixels**2))
+            return InputTokens(image=area + rule.marker_tokens)
+        case "audio":
+            return InputTokens(audio=_most_audio(card.media.audio, rule))
+        case "video":
+            video = rule.video_tokens_max + rule.marker_tokens
+            return InputTokens(video=video, audio=_most_audio(card.media.video, rule))
+        case "frames":
+            return InputTokens(video=rule.video_tokens_max + rule.marker_tokens)
+        case _:
+            assert_never(kind)
+
+
+def _most_audio(limits: MediaLimits | None, rule: TokenRule) -> int:
+    return audio_tokens(seconds=limits.seconds_max or 0, rule=rule) if limits else 0
 
 
 def _media_tokens(item: ProbedMedia, rule: TokenRule, pixels: PixelChoice) -> InputTokens:
