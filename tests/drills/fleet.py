@@ -7,6 +7,7 @@ import os
 import signal
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tests.processes import children_of
@@ -14,15 +15,17 @@ from tests.system.harness_worker import WorkerProcess
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
-    from pathlib import Path
 
     from analysis_devstack.stack import Stack
 
+ROOT = Path(__file__).parent.parent.parent
 # A killed worker's partitions move and its claims go stale within a drill; spans are another suite's matter.
 OPTIONS: dict[str, str | None] = {
     "KAFKA_SESSION_TIMEOUT_MS": "6000",
     "WORKER_CLAIM_STALE_SECONDS": "5",
     "OTEL_EXPORTER_OTLP_ENDPOINT": None,
+    # The code beside these drills, whatever is installed: a drill of an hour may run from a copy of the tree.
+    "PYTHONPATH": f"{ROOT / 'services'}:{ROOT / 'contracts'}",
 }
 
 
