@@ -45,6 +45,7 @@ _BOUND = {"KAFKA_TENANT_TOPICS": json.dumps({REQUESTED: _TENANT})}
 _LIFTED = {"WORKER_FLOOD_SHARE": "1"}
 
 Sent = tuple[bytes | None, bytes | None]
+Whole = tuple[bytes | None, bytes | None, frozenset[tuple[str, Any]]]
 
 
 async def drill(stack: Stack, *, size: Mapping[str, int], seed: int) -> Counters:
@@ -128,7 +129,7 @@ async def _redrive(scene: Scene, mended_at: datetime, *, sent: Mapping[bytes | N
     after_dry = await asyncio.to_thread(_read_topic, scene.stack)
     told = await _command(scene.stack, "--reason", "tenant_forbidden", "--until", until_then, "--yes")
     put_back = await asyncio.to_thread(_read_topic, scene.stack) - after_dry
-    right = {(name.encode(), sent[name.encode()], _own_headers(name.encode())) for name in chosen}
+    right: set[Whole] = {(name.encode(), sent[name.encode()], _own_headers(name.encode())) for name in chosen}
     return {
         "garbage_since_then": garbage,
         "shown_since_then": len(shown),
@@ -157,11 +158,11 @@ def _at(letter: Letter) -> datetime:
     return datetime.fromisoformat(letter.headers[headers.DEAD_LETTER_AT])
 
 
-def _own_headers(key: bytes) -> frozenset[tuple[str, bytes]]:
+def _own_headers(key: bytes) -> frozenset[tuple[str, Any]]:
     return frozenset({**EVENT_HEADERS, "ce_id": key}.items())
 
 
-def _read_topic(stack: Stack) -> Counter[tuple[bytes, bytes, frozenset[tuple[str, bytes]]]]:
+def _read_topic(stack: Stack) -> Counter[Whole]:
     """Every record of the requested topic: key, value, headers; read until nothing more comes."""
     consumer = Consumer(
         {
@@ -172,13 +173,13 @@ def _read_topic(stack: Stack) -> Counter[tuple[bytes, bytes, frozenset[tuple[str
         }
     )
     consumer.assign([TopicPartition(REQUESTED, number, OFFSET_BEGINNING) for number in range(_PARTITIONS)])
-    found: Counter[tuple[bytes, bytes, frozenset[tuple[str, bytes]]]] = Counter()
+    found: Counter[Whole] = Counter()
     try:
         while messages := consumer.consume(1_000, _STILL_SECONDS):
             for message in messages:
                 if message.error() is not None:
                     raise AssertionError(f"{REQUESTED}: {message.error()}")
-                found[message.key(), message.value(), frozenset(message.headers())] += 1
+                found[message.key(), message.value(), frozenset(message.headers() or ())] += 1
     finally:
         consumer.close()
     return found
