@@ -179,7 +179,7 @@ def _read_topic(stack: Stack) -> Counter[Whole]:
             for message in messages:
                 if message.error() is not None:
                     raise AssertionError(f"{REQUESTED}: {message.error()}")
-                found[message.key(), message.value(), frozenset(message.headers() or ())] += 1
+                found[message.key(), message.value(), frozenset(dict(message.headers() or ()).items())] += 1
     finally:
         consumer.close()
     return found

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from analysis_devstack.stack import Stack
 
 SIZES = {
-    "small": {"analyses": 24, "max_poll_interval_ms": 1_000},
-    "full": {"analyses": 60, "max_poll_interval_ms": 10_000},
+    "small": {"analyses": 16, "max_poll_interval_ms": 1_000},
+    "full": {"analyses": 48, "max_poll_interval_ms": 3_000},
 }
 WORKERS = 2
 IN_FLIGHT = 8
