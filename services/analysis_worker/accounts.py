@@ -16,12 +16,13 @@ from media_contracts import Attempt, Cost, Money, Usage
 from media_contracts.money import format_amount
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from datetime import date
 
     from analysis_worker.catalogue import Catalogue
+    from analysis_worker.expectation import Expected
     from analysis_worker.ledger import SeenClaim
     from analysis_worker.ledger_format import OpenAttempt
-    from analysis_worker.tokens import InputTokens
 
 
 MOST_LISTED: Final = 64
@@ -31,14 +32,23 @@ MOST_LISTED: Final = 64
 class Accounts:
     """Prices attempts by the catalogue's list of one region."""
 
-    def __init__(self, *, catalogue: Catalogue, region: str, expected: InputTokens | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        catalogue: Catalogue,
+        region: str,
+        expected: Expected | None = None,
+        today: Callable[[], date] | None = None,
+    ) -> None:
+        """`today` tells the day (UTC) whose prices hold; without it those hold that the catalogue starts from."""
         self._catalogue = catalogue
         self._region = region
         self._expected = expected
+        self._today = today
 
-    def expecting(self, expected: InputTokens) -> Accounts:
-        """The same for one request: `expected` is zero for modalities that it cannot contain (prices.price)."""
-        return Accounts(catalogue=self._catalogue, region=self._region, expected=expected)
+    def expecting(self, expected: Expected) -> Accounts:
+        """The same for one request, of which it is known what it can contain."""
+        return Accounts(catalogue=self._catalogue, region=self._region, expected=expected, today=self._today)
 
     def close(
         self,
@@ -91,7 +101,16 @@ class Accounts:
             card = self._catalogue.card(model)
         except ModelUnknown:
             return None
-        return price(usage=usage, card=card, region=self._region, speech=False, expected=self._expected)
+        expected = self._expected
+        return price(
+            usage=usage,
+            card=card,
+            region=self._region,
+            speech=False,
+            expected=expected.tokens if expected else None,
+            searches=None if expected and expected.searches and usage.output_tokens else 0,
+            on=self._today() if self._today else None,
+        )
 
     def total(self, attempts: Sequence[Attempt]) -> Cost | None:
         """The price of all calls together; None when one of them has no price or they differ in currency."""

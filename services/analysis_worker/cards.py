@@ -14,10 +14,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from analysis_worker import errors
 
 Kind = Literal["image", "audio", "video", "frames"]
+Modality = Literal["image", "audio", "video"]
 Tariff = Literal["live", "batch"]
 Thinking = Literal["none", "off_by_default", "on_by_default"]
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Price = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=6)]
+
+
+def modality_of(kind: Kind) -> Modality:
+    """What the model sees in a kind of media: a list of frames is a film without sound."""
+    return "video" if kind == "frames" else kind
 
 
 class CardPart(BaseModel):

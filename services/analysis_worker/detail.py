@@ -9,19 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import Field
 
-from analysis_worker.cards import CardPart, Count
+from analysis_worker.cards import CardPart, Count, Modality, modality_of
 from analysis_worker.tokens import PixelChoice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from analysis_worker.cards import ModelCard, ParameterRange
+    from analysis_worker.cards import Kind, ModelCard, ParameterRange
 
 Level = Literal["quick", "extract", "standard", "fine"]
 
-_SAME_AS: Final = {"frames": "video"}
-"""A list of frames is a film without sound."""
-_RICHEST_FIRST: Final = ("video", "audio", "image")
+_RICHEST_FIRST: Final[tuple[Modality, ...]] = ("video", "audio", "image")
 
 
 class LongestSeconds(CardPart):
@@ -49,14 +47,14 @@ class DetailLevel(CardPart):
     seconds: LongestSeconds
     guidance: Guidance = Guidance()
 
-    def recommended_seconds(self, kind: str) -> float | None:
+    def recommended_seconds(self, kind: Kind) -> float | None:
         """The length up to which a medium is best asked about in one call; null for kinds that have no length."""
         found: float | None = getattr(self.seconds, kind, None)
         return found
 
-    def guidance_for(self, kinds: Iterable[str]) -> str | None:
+    def guidance_for(self, kinds: Iterable[Kind]) -> str | None:
         """What to add to the prompt of a request that brings these kinds of media."""
-        given = {_SAME_AS.get(kind, kind) for kind in kinds}
+        given = {modality_of(kind) for kind in kinds}
         richest = next((kind for kind in _RICHEST_FIRST if kind in given), None)
         found: str | None = getattr(self.guidance, richest) if richest else None
         return found.strip() if found else None

@@ -6,20 +6,32 @@ closed (law 6), so every medium stands at its family's maximum here. The plan's 
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, assert_never
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from analysis_worker.detail import pixel_choice
 from analysis_worker.errors import Rejected
 from analysis_worker.ledger_format import OpenAttempt
-from analysis_worker.prompt import PastTurn, TextPart, build_messages
+from analysis_worker.outline import conversation, texts_of
 from analysis_worker.schemas import compile_schema
-from analysis_worker.tokens import InputTokens, conversation_tokens
+from analysis_worker.tokens import InputTokens, conversation_tokens, most_tokens
 
 if TYPE_CHECKING:
-    from analysis_worker.cards import ModelCard, TokenRule
+    from collections.abc import Iterator
+
+    from analysis_worker.cards import ModelCard
     from analysis_worker.catalogue import Catalogue
     from analysis_worker.profiles import Profiles
     from media_contracts import AnalysisRequested, MediaItem
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expected:
+    """What the bill of a request can hold."""
+
+    tokens: InputTokens
+    """Zero for a modality that is not in it: that one cannot hide among unreported tokens (prices.price)."""
+    searches: bool
 
 
 def first_attempt(
@@ -28,62 +40,38 @@ def first_attempt(
     """The call that the claim opens; what the plan will reject before any call (an unknown model) counts nothing."""
     model = request.model.name or default_model
     try:
-        tokens = _most_input_tokens(request, catalogue.card(model), profiles)
+        tokens = _most_input_tokens(request, catalogue.card(model), catalogue=catalogue, profiles=profiles)
     except Rejected:
         tokens = 0
     return OpenAttempt(number=1, kind="analysis", model=model, input_tokens=tokens)
 
 
-def modalities(request: AnalysisRequested) -> InputTokens:
-    """One token of each modality that the request can hold: what is not in it cannot hide among unreported tokens."""
-    kinds = {item.kind for item in (*request.media, *(item for turn in request.history for item in turn.media))}
-    return InputTokens(
+def modalities(request: AnalysisRequested) -> Expected:
+    """What the request can hold: one token of each modality in it, and whether the model may search for it."""
+    kinds = {item.kind for item in _media(request)}
+    tokens = InputTokens(
         text=1,
         image=int("image" in kinds),
         video=int(bool(kinds & {"video", "frames"})),
         audio=int(bool(kinds & {"audio", "video"})),
     )
+    return Expected(tokens=tokens, searches=bool(request.model.search))
 
 
-def _most_input_tokens(request: AnalysisRequested, card: ModelCard, profiles: Profiles) -> int:
-    tokens = conversation_tokens(_texts(request, profiles))
+def _most_input_tokens(request: AnalysisRequested, card: ModelCard, *, catalogue: Catalogue, profiles: Profiles) -> int:
+    detail = catalogue.details[request.model.detail]
+    name = request.profile
+    profile = profiles.get(name) if name is not None else profiles.default_for(item.kind for item in request.media)
+    schema = compile_schema(request.output_schema) if request.output_schema is not None else profile.schema
+    messages = conversation(request, card=card, profile=profile, schema=schema, detail=detail)
+    tokens = conversation_tokens(texts_of(messages))
     if card.tokens is not None:
-        items = (*request.media, *(item for turn in request.history for item in turn.media))
-        tokens += sum(_most_tokens(item, card, card.tokens) for item in items)
+        pixels = pixel_choice(card, detail)
+        tokens += sum(most_tokens(item.kind, card=card, pixels=pixels).total for item in _media(request))
     return min(tokens, card.context.context_tokens)
 
 
-def _texts(request: AnalysisRequested, profiles: Profiles) -> list[str]:
-    """The words of every message, the profile's prompt and the schema among them."""
-    name = request.profile
-    kinds = [item.kind for item in request.media]
-    profile = profiles.get(name) if name is not None else profiles.default_for(kinds)
-    schema = compile_schema(request.output_schema) if request.output_schema is not None else profile.schema
-    messages = build_messages(
-        prompt=profile.prompt,
-        schema_text=schema.text,
-        media_count=len(request.media),
-        instruction=request.instruction,
-        language=request.language,
-        history=[PastTurn(role=turn.role, text=turn.text, media_count=len(turn.media)) for turn in request.history],
-    )
-    return ["\n".join(part.text for part in message.parts if isinstance(part, TextPart)) for message in messages]
-
-
-def _most_tokens(item: MediaItem, card: ModelCard, rule: TokenRule) -> int:
-    match item.kind:
-        case "image":
-            return rule.image_tokens_max + rule.marker_tokens
-        case "audio":
-            return _most_audio(card, rule)
-        case "video":
-            return rule.video_tokens_max + rule.marker_tokens + _most_audio(card, rule)
-        case "frames":
-            return rule.video_tokens_max + rule.marker_tokens
-        case kind:
-            assert_never(kind)
-
-
-def _most_audio(card: ModelCard, rule: TokenRule) -> int:
-    seconds = card.media.audio.seconds_max if card.media.audio else None
-    return math.ceil((seconds or 0) * float(rule.audio_in_tokens_per_second))
+def _media(request: AnalysisRequested) -> Iterator[MediaItem]:
+    yield from request.media
+    for turn in request.history:
+        yield from turn.media

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, assert_never
 
 from analysis_worker.media_pipe import MediaPipe
+from analysis_worker.outline import fps_of
 from analysis_worker.request_body import (
     AudioPart,
     FramesPart,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def fetch(plan: AnalysisPlan, *, store: MediaStore, signed_seconds: float) -> AsyncIterator[MediaPipe]:
     """The media for one attempt: URLs are signed anew for each, and live for `signed_seconds`."""
-    parts = tuple(_part(medium, store=store, signed_seconds=signed_seconds) for medium in plan.media)
+    parts = tuple(_part(medium, plan=plan, store=store, signed_seconds=signed_seconds) for medium in plan.media)
     pipe = MediaPipe(store=store, media=plan.media, parts=parts)
     try:
         yield pipe
@@ -35,17 +36,23 @@ async def fetch(plan: AnalysisPlan, *, store: MediaStore, signed_seconds: float)
         await pipe.close()
 
 
-def _part(medium: PlannedMedia, *, store: MediaStore, signed_seconds: float) -> MediaPart:
+def _part(medium: PlannedMedia, *, plan: AnalysisPlan, store: MediaStore, signed_seconds: float) -> MediaPart:
     sources = tuple(_sources(medium, store=store, signed_seconds=signed_seconds))
+    pixels = plan.pixels
     match medium.item.kind:
         case "image":
-            return ImagePart(source=sources[0])
+            return ImagePart(source=sources[0], min_pixels=pixels.image_min_pixels, max_pixels=pixels.image_max_pixels)
         case "audio":
             return AudioPart(source=sources[0], format=_audio_format(medium))
         case "video":
-            return VideoPart(source=sources[0])
+            return VideoPart(source=sources[0], max_pixels=pixels.frame_max_pixels, total_pixels=pixels.total_pixels)
         case "frames":
-            return FramesPart(sources=sources, fps=medium.item.fps)
+            return FramesPart(
+                sources=sources,
+                fps=fps_of(medium.item, card=plan.card),
+                max_pixels=pixels.frame_max_pixels,
+                total_pixels=pixels.total_pixels,
+            )
         case kind:
             assert_never(kind)
 

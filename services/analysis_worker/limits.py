@@ -10,12 +10,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from analysis_worker import errors
+from analysis_worker.cards import modality_of
 from media_contracts import Money
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from analysis_worker.cards import MediaLimits, ModelCard
+    from analysis_worker.cards import Kind, MediaLimits, ModelCard
     from analysis_worker.probed import ProbedMedia
     from analysis_worker.values import Delivery
 
@@ -27,26 +28,43 @@ _PREFIX: Final = "data:;base64,"
 
 
 def check_media(card: ModelCard, items: Sequence[ProbedMedia], delivery: Delivery) -> None:
-    """Whether the model takes these items in one message, delivered so.
+    """Whether the model takes these items in one turn, delivered so.
 
-    Raises `MediaKindUnsupported`, `MediaTooMany`, `MediaMixUnsupported`, and what `check_item` raises.
+    Raises what `check_mix`, `check_counts` and `check_item` raise.
+    """
+    kinds = [item.kind for item in items]
+    check_counts(card, kinds, delivery)
+    check_mix(card, kinds)
+    for item in items:
+        check_item(card, item, delivery)
+
+
+def check_counts(card: ModelCard, kinds: Iterable[Kind], delivery: Delivery) -> None:
+    """Whether one turn may bring that many items, delivered so; raises `MediaKindUnsupported` and `MediaTooMany`.
+
+    A list of frames counts as a film as well: the provider's pages number the films, in whatever form.
     """
     inline = delivery == INLINE
-    for kind, count in Counter(item.kind for item in items).items():
+    counts = Counter(kinds)
+    for kind, own in counts.items():
         limits = card.media_limits(kind)
         most = limits.count_inline if inline else limits.count_by_url
+        count = own + counts["frames" if kind == "video" else "video"] if kind in {"video", "frames"} else own
         if most is not None and count > most:
             raise errors.MediaTooMany(
                 f"{count} {kind} items; {card.name} takes {most} {_way(inline=inline)}; split the request"
             )
-    modalities = sorted({"video" if item.kind == "frames" else item.kind for item in items})
-    if len(modalities) > 1 and not card.capabilities.mixes_modalities:
+
+
+def check_mix(card: ModelCard, kinds: Iterable[Kind]) -> None:
+    """Whether the model takes these kinds together, in one user message or in one each; raises `MediaMixUnsupported`."""
+    modalities = sorted({modality_of(kind) for kind in kinds})
+    abilities = card.capabilities
+    if len(modalities) > 1 and not abilities.mixes_modalities and not abilities.spreads_modalities:
         raise errors.MediaMixUnsupported(
-            f"{card.name} takes one kind of media a message, not {' with '.join(modalities)}; "
+            f"{card.name} takes one kind of media, not {' with '.join(modalities)}; "
             "choose a model that mixes them or send one request each"
         )
-    for item in items:
-        check_item(card, item, delivery)
 
 
 def check_item(card: ModelCard, item: ProbedMedia, delivery: Delivery) -> None:
@@ -59,8 +77,16 @@ def check_item(card: ModelCard, item: ProbedMedia, delivery: Delivery) -> None:
     if item.width is not None and item.height is not None:
         _check_sides(card, item, limits, item.width, item.height)
     if item.kind == "frames":
-        _check_frames(card, item, limits)
+        check_frames(card, item.frames or 0, name=_name(item))
     _check_seconds(card, item, limits)
+
+
+def check_frames(card: ModelCard, count: int, *, name: str = "a list") -> None:
+    """Whether a list may have that many frames; raises `MediaTooMany`."""
+    limits = card.media_limits("frames")
+    low, high = limits.frames_min or 0, limits.frames_max
+    if count < low or (high is not None and count > high):
+        raise errors.MediaTooMany(f"{name} has {count} frames; {card.name} takes {low} to {_bound(high)} in a list")
 
 
 def data_uri_bytes(*, size_bytes: int, content_type: str) -> int:
@@ -198,15 +224,6 @@ def _check_sides(card: ModelCard, item: ProbedMedia, limits: MediaLimits, width:
         raise errors.MediaDimensions(f"{shown}; {card.name} takes sides over {limits.side_above_pixels}; enlarge it")
     if limits.ratio_max is not None and max(width, height) > limits.ratio_max * min(width, height):
         raise errors.MediaDimensions(f"{shown}; {card.name} takes ratios up to {limits.ratio_max:g}:1; crop it")
-
-
-def _check_frames(card: ModelCard, item: ProbedMedia, limits: MediaLimits) -> None:
-    count = item.frames or 0
-    low, high = limits.frames_min or 0, limits.frames_max
-    if count < low or (high is not None and count > high):
-        raise errors.MediaTooMany(
-            f"{_name(item)} has {count} frames; {card.name} takes {low} to {_bound(high)} in a list"
-        )
 
 
 def _check_seconds(card: ModelCard, item: ProbedMedia, limits: MediaLimits) -> None:

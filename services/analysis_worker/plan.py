@@ -6,25 +6,21 @@ show (decoded in a child process). Every later read carries the ETag that was se
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING
 
-from analysis_worker.errors import FeatureUnsupported, MediaEmpty, ParameterInvalid, RequestExpired
-from analysis_worker.limits import check_context, check_media, check_parameters, require_budget
+from analysis_worker.errors import FeatureUnsupported, MediaEmpty, MediaKindUnsupported, RequestExpired
+from analysis_worker.limits import require_budget
 from analysis_worker.media_access import require_access
-from analysis_worker.prices import upper_bound
+from analysis_worker.outline import check_sizes, check_turns, cost_bound, outline, read_wishes
 from analysis_worker.probe import HEAD_BYTES, HeadSource, ProbeSource, join_frames, probe
-from analysis_worker.prompt import Message, PastTurn, TextPart, build_messages
-from analysis_worker.request_body import CallParameters
-from analysis_worker.schemas import OutputSchema, compile_schema
-from analysis_worker.tokens import InputTokens, input_tokens
+from analysis_worker.schemas import compile_schema
 from analysis_worker.values import AnalysisPlan, Delivery, Job, PlannedMedia, StoredObject
 from media_contracts import Estimate, MediaItem, Money
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
-    from analysis_worker.cards import ModelCard
     from analysis_worker.planner import Planner
     from analysis_worker.probed import ProbedMedia
     from analysis_worker.profiles import Profile, Profiles
@@ -49,17 +45,15 @@ async def plan(
     profile = _profile(job, planner.profiles)
     profile.check_kinds(item.kind for item in request.media)
     schema = compile_schema(request.output_schema) if request.output_schema is not None else profile.schema
-    parameters = _parameters(job, model=model, card=card, profile=profile)
+    detail = planner.catalogue.details[request.model.detail]
+    wishes = read_wishes(request, model=model, card=card, profile=profile, detail=detail)
+    check_turns(request, card=card, stored=Delivery.PRESIGNED if planner.store.public else Delivery.INLINE)
     items = (*request.media, *(item for turn in request.history for item in turn.media))
     require_access(items, tenant=request.tenant, allowed=planner.allowed, url_hosts=planner.url_hosts)
     media = tuple([await _plan_media(item, index=index, planner=planner) for index, item in enumerate(items)])
-    _check_media(card, media)
-    probed = [medium.probed for medium in media if medium.probed is not None]
-    messages = _messages(job, profile=profile, schema=schema)
-    tokens = input_tokens(card=card, texts=_texts(messages), media=probed)
-    max_output_tokens = parameters.max_tokens or card.context.max_output_tokens
-    _require_within(job, card=card, tokens=tokens, max_output_tokens=max_output_tokens)
-    bound = upper_bound(card=card, region=planner.region, expected=tokens, max_output_tokens=max_output_tokens)
+    made = outline(request, wishes, card=card, profile=profile, schema=schema, media=media)
+    check_sizes(request, wishes, made, card=card, media=media)
+    bound = cost_bound(wishes, made, card=card, region=planner.region, day=now.astimezone(UTC).date())
     require_budget(max_cost=request.limits.max_cost, bound=bound, spent=spent, model=model)
     return AnalysisPlan(
         model=model,
@@ -67,65 +61,35 @@ async def plan(
         profile=profile,
         schema=schema,
         media=media,
-        messages=messages,
-        parameters=parameters,
-        input_tokens=tokens,
-        estimate=Estimate(input_tokens=tokens.total, cost=bound),
+        messages=made.messages,
+        parameters=wishes.parameters,
+        pixels=wishes.pixels,
+        input_tokens=made.input_tokens,
+        estimate=Estimate(input_tokens=made.input_tokens.total, cost=bound),
     )
-
-
-def _check_media(card: ModelCard, media: Sequence[PlannedMedia]) -> None:
-    """The card's limits for what is asked by URL and for what goes inline; URLs of others cannot be looked at."""
-    for delivery in Delivery:
-        probed = [medium.probed for medium in media if medium.probed is not None and medium.delivery is delivery]
-        if probed:
-            check_media(card, probed, delivery)
-    for medium in media:
-        card.media_limits(medium.item.kind)
 
 
 def _require_supported(job: Job) -> None:
     request = job.request
     missing = {
         "speech": request.speech is not None,
-        "model.search": bool(request.model.search),
-        "model.reasoning": bool(request.model.reasoning and request.model.reasoning.enabled),
         f"route {request.route!r}": request.route not in {"auto", "live"},
         "media[].clip": any(item.clip is not None for item in request.media),
     }
     if asked := [name for name, is_asked in missing.items() if is_asked]:
         raise FeatureUnsupported(f"this release has no {', '.join(asked)}: leave it out")
+    for index, turn in enumerate(request.history):
+        if turn.role == "assistant" and turn.media:
+            raise MediaKindUnsupported(
+                f"history[{index}]: an assistant's turn takes text only, here it has {len(turn.media)} media; "
+                "give them to the user's turn before it"
+            )
 
 
 def _profile(job: Job, profiles: Profiles) -> Profile:
     if job.request.profile is not None:
         return profiles.get(job.request.profile)
     return profiles.default_for(item.kind for item in job.request.media)
-
-
-def _parameters(job: Job, *, model: str, card: ModelCard, profile: Profile) -> CallParameters:
-    choice = job.request.model
-    temperature = choice.temperature if choice.temperature is not None else profile.temperature
-    check_parameters(card, temperature=temperature, seed=choice.seed)
-    most = card.context.max_output_tokens
-    if (choice.max_output_tokens or 0) > most:
-        raise ParameterInvalid(
-            f"model.max_output_tokens {choice.max_output_tokens} is over the {most} of {model}: lower it"
-        )
-    can = card.capabilities
-    thinks = can.thinking == "on_by_default"
-    return CallParameters(
-        model=model,
-        json_mode=can.json_mode,
-        temperature=temperature,
-        seed=choice.seed,
-        max_tokens=min(choice.max_output_tokens or profile.max_output_tokens or most, most),
-        # Some families punish repetition by default, and JSON repeats its keys (provider.md §2c).
-        presence_penalty=0 if card.parameters.presence_penalty is not None else None,
-        # JSON mode and thinking exclude each other (provider.md §4b); models that think by default are told not to.
-        enable_thinking=False if thinks and can.thinking_switch == "enable_thinking" else None,
-        reasoning_effort="none" if thinks and can.thinking_switch == "reasoning_effort" else None,
-    )
 
 
 async def _plan_media(item: MediaItem, *, index: int, planner: Planner) -> PlannedMedia:
@@ -154,28 +118,3 @@ async def _probe(item: MediaItem, stored: StoredObject, *, index: int, planner: 
         head = await planner.store.read_head(stored, size_bytes=min(HEAD_BYTES, stored.size_bytes))
         source = HeadSource(index=index, kind=item.kind, size_bytes=stored.size_bytes, head=head)
     return await probe(source, pool=planner.pool)
-
-
-def _messages(job: Job, *, profile: Profile, schema: OutputSchema) -> tuple[Message, ...]:
-    request = job.request
-    return build_messages(
-        prompt=profile.prompt,
-        schema_text=schema.text,
-        media_count=len(request.media),
-        instruction=request.instruction,
-        language=request.language,
-        history=[PastTurn(role=turn.role, text=turn.text, media_count=len(turn.media)) for turn in request.history],
-    )
-
-
-def _texts(messages: Sequence[Message]) -> list[str]:
-    return ["\n".join(part.text for part in message.parts if isinstance(part, TextPart)) for message in messages]
-
-
-def _require_within(job: Job, *, card: ModelCard, tokens: InputTokens, max_output_tokens: int) -> None:
-    check_context(
-        card,
-        input_tokens=tokens.total,
-        max_output_tokens=max_output_tokens,
-        max_input_tokens=job.request.limits.max_input_tokens,
-    )

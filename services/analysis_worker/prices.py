@@ -20,6 +20,7 @@ from media_contracts import Cost, Money
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
 
     from analysis_worker.cards import ModelCard, PriceList, Tariff
     from analysis_worker.tokens import InputTokens
@@ -49,14 +50,17 @@ def price(
     speech: bool,
     tariff: Tariff = "live",
     expected: InputTokens | None = None,
+    searches: int | None = 0,
+    on: date | None = None,
 ) -> Cost | None:
     """The cost of one call, `speech` being whether a spoken answer was asked for; null when a needed price is unknown.
 
     `expected` is the plan's estimate: a modality that the request did not contain cannot hide among unreported tokens.
-    Tokens are priced per million; parts are exact to nine decimals and the amount is their sum.
+    `searches` is null where the model could search and nobody says how often it did; `on` is the day (UTC) of the
+    call. Tokens are priced per million; parts are exact to nine decimals and the amount is their sum.
     """
-    prices = _list_for(card, region, tariff)
-    if prices is None:
+    prices = _list_for(card, region, tariff, on)
+    if prices is None or (searches != 0 and (searches is None or prices.search_call is None)):
         return None
     lines = [*_input_lines(usage, prices, expected), *_output_lines(usage, prices, expected, speech=speech)]
     factor = Decimal(1) if tariff == "live" else prices.batch_factor or Decimal(1)
@@ -86,15 +90,18 @@ def upper_bound(
     max_output_tokens: int,
     max_reasoning_tokens: int = 0,
     speech: bool = False,
+    search: bool = False,
     tariff: Tariff = "live",
     margin: Decimal = DEFAULT_MARGIN,
+    on: date | None = None,
 ) -> Money | None:
     """What one call may cost at most: the input estimate times `margin` and every allowed token of the answer.
 
     Rounded up to the ninth decimal. Null when a price that may be needed is unknown: such a plan cannot keep a budget.
+    A model that may search has no bound, because nothing bounds the number of its searches.
     """
-    prices = _list_for(card, region, tariff)
-    if prices is None:
+    prices = _list_for(card, region, tariff, on)
+    if prices is None or search:
         return None
     after = _output_text_price(prices, media=expected.total > expected.text)
     answer = _dearest([after, prices.output_audio]) if speech else after
@@ -110,8 +117,10 @@ def upper_bound(
     return Money.of(total.quantize(_SMALLEST, rounding=ROUND_CEILING), prices.currency)
 
 
-def _list_for(card: ModelCard, region: str, tariff: Tariff) -> PriceList | None:
+def _list_for(card: ModelCard, region: str, tariff: Tariff, day: date | None) -> PriceList | None:
     prices = card.prices.get(region)
+    if prices is not None and day is not None:
+        prices = prices.on(day)
     offered = prices is not None and (tariff == "live" or (card.capabilities.batch and prices.batch_factor is not None))
     return prices if offered else None
 

@@ -1,6 +1,7 @@
 """Folders of profiles in, `Profiles` out: structured prompts with their schemas, ours and the operator's.
 
-A profile is a folder `<name>/` with `profile.toml` (version, kinds, defaults), `prompt.md` and `schema.json`. Read once
+A profile is a folder `<name>/` with `profile.toml` (version, kinds, defaults), `prompt.md`, `schema.json` and perhaps
+`brief.md`, the prompt for the detail levels that look quickly. Read once
 at start; every fault of every folder is reported at once.
 """
 
@@ -48,6 +49,12 @@ class Profile:
     max_output_tokens: int | None = None
     temperature: float | None = None
     spoken: bool = False
+    brief: str | None = field(default=None, repr=False)
+    """The prompt in at most 50 words, for a quick look (001_c4bbddce233d9b12.txt)."""
+
+    def prompt_of(self, length: Literal["brief", "whole"]) -> str:
+        """Return the prompt of that length, the whole one where there is no brief one."""
+        return self.brief or self.prompt if length == "brief" else self.prompt
 
     @property
     def schema_text(self) -> str:
@@ -146,6 +153,7 @@ def _read_profile(place: Path, faults: list[str]) -> Profile | None:
         faults.append(f"{place}: the name must match {_NAME.pattern}")
     settings = _read_settings(place / "profile.toml", faults)
     prompt = _read_prompt(place / "prompt.md", faults)
+    brief = _read_prompt(place / "brief.md", faults) if (place / "brief.md").exists() else None
     schema = _read_schema(place / "schema.json", faults)
     if settings is None or prompt is None or schema is None or len(faults) > known:
         return None
@@ -155,6 +163,7 @@ def _read_profile(place: Path, faults: list[str]) -> Profile | None:
         kinds=frozenset(settings.kinds),
         default_for=frozenset(settings.default_for),
         prompt=prompt,
+        brief=brief,
         schema=schema,
         max_output_tokens=settings.max_output_tokens,
         temperature=settings.temperature,

@@ -9,8 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
+from analysis_worker.cards import modality_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from analysis_worker.cards import Kind
 
 Role = Literal["system", "user", "assistant"]
 
@@ -47,14 +51,17 @@ class PastTurn:
 
     role: Literal["user", "assistant"]
     text: str = field(repr=False)
-    media_count: int = 0
+    kinds: tuple[Kind, ...] = ()
+    """Of its media, in order."""
 
 
 def build_messages(
     *,
     prompt: str,
     schema_text: str,
-    media_count: int,
+    kinds: Sequence[Kind] = (),
+    mixes: bool = True,
+    guidance: str | None = None,
     instruction: str | None = None,
     language: str | None = None,
     history: Sequence[PastTurn] = (),
@@ -62,27 +69,28 @@ def build_messages(
 ) -> tuple[Message, ...]:
     """Return the messages of one analysis, the last of them the user's (else 500, provider.md §2d).
 
-    `schema_text` is compact JSON. The word JSON is always said: `json_object` is refused without it (provider.md §4b),
+    `kinds` are those of the request's media in order. Where one user message cannot mix them (`mixes` false), each
+    modality gets a message of its own and the task comes with the last (S0 to S3: different user messages may use
+    different ones). `guidance` says how closely to look. `schema_text` is compact JSON. The word JSON is always said: `json_object` is refused without it (provider.md §4b),
     and models without that mode are asked by the prompt alone. Where the model takes no system message
     (`system_allowed` false: turbo and 2.5-7b when they speak, S2 and S3), everything stands in the last user message.
     """
-    task = _task(prompt=prompt, schema_text=schema_text, language=language)
-    past = _past(history, first_index=media_count)
-    slots = tuple(MediaSlot(index=index) for index in range(media_count))
-    asked = _asked(instruction, media_count)
+    task = _task(prompt=prompt, guidance=guidance, schema_text=schema_text, language=language)
+    past = _past(history, first_index=len(kinds), mixes=mixes)
+    asked = _asked(instruction, len(kinds))
     if system_allowed:
         system = Message(role="system", parts=(TextPart(text=task),))
-        return (system, *past, Message(role="user", parts=(*slots, TextPart(text=asked))))
-    return (*past, Message(role="user", parts=(*slots, TextPart(text=f"{task}\n\n{asked}"))))
+        return (system, *past, *_said("user", asked, kinds, first_index=0, mixes=mixes))
+    return (*past, *_said("user", f"{task}\n\n{asked}", kinds, first_index=0, mixes=mixes))
 
 
-def _task(*, prompt: str, schema_text: str, language: str | None) -> str:
+def _task(*, prompt: str, guidance: str | None, schema_text: str, language: str | None) -> str:
     form = (
         "Answer with one JSON document and nothing else: no introduction, no code fence, no comment. "
         "It must be valid against the schema on the next line; the schema's descriptions say what each part holds.\n"
         f"{SCHEMA_LABEL}{schema_text}"
     )
-    paragraphs = [prompt.strip(), form]
+    paragraphs = [prompt.strip(), *([guidance] if guidance else []), form]
     if language:
         paragraphs.append(
             f"Write the text values in the language with the BCP 47 tag {language}. Keep keys and enumerated values "
@@ -97,12 +105,30 @@ def _asked(instruction: str | None, media_count: int) -> str:
     return "Analyse the media above." if media_count else "Do this now."
 
 
-def _past(history: Sequence[PastTurn], *, first_index: int) -> tuple[Message, ...]:
+def _past(history: Sequence[PastTurn], *, first_index: int, mixes: bool) -> list[Message]:
     messages: list[Message] = []
     index = first_index
     for turn in history:
-        slots = tuple(MediaSlot(index=index + number) for number in range(turn.media_count))
-        index += turn.media_count
-        words = (TextPart(text=turn.text),) if turn.text or not slots else ()
-        messages.append(Message(role=turn.role, parts=(*slots, *words)))
-    return tuple(messages)
+        messages += _said(turn.role, turn.text, turn.kinds, first_index=index, mixes=mixes)
+        index += len(turn.kinds)
+    return messages
+
+
+def _said(role: Role, text: str, kinds: Sequence[Kind], *, first_index: int, mixes: bool) -> list[Message]:
+    """One turn: a message, or one for each modality; the text stands in the last."""
+    groups = _groups(kinds, first_index=first_index, mixes=mixes)
+    messages = []
+    for number, slots in enumerate(groups, 1):
+        is_last = number == len(groups)
+        said = text if is_last else f"Part {number} of {len(groups)} of one message; the question comes with the last."
+        words = (TextPart(text=said),) if said or not slots else ()
+        messages.append(Message(role=role, parts=(*slots, *words)))
+    return messages
+
+
+def _groups(kinds: Sequence[Kind], *, first_index: int, mixes: bool) -> list[tuple[MediaSlot, ...]]:
+    """The slots of each message, in the order in which a modality first appears; one empty group without media."""
+    slots: dict[str, list[MediaSlot]] = {}
+    for index, kind in enumerate(kinds, first_index):
+        slots.setdefault("any" if mixes else modality_of(kind), []).append(MediaSlot(index=index))
+    return [tuple(group) for group in slots.values()] or [()]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from analysis_worker.prompt import Message
     from analysis_worker.request_body import CallParameters
     from analysis_worker.schemas import OutputSchema
-    from analysis_worker.tokens import InputTokens
+    from analysis_worker.tokens import InputTokens, PixelChoice
     from media_contracts import AnalysisRequested, Estimate, Identity, KafkaRecord, MediaItem, RequestedEvent
 
 
@@ -109,6 +109,8 @@ class AnalysisPlan:
     media: tuple[PlannedMedia, ...]
     messages: tuple[Message, ...]
     parameters: CallParameters
+    pixels: PixelChoice
+    """What is asked for beside the media."""
     input_tokens: InputTokens
     estimate: Estimate
 

@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from analysis_worker.catalogue import load_catalogue
+from analysis_worker.catalogue import Catalogue, DetailLevel, load_catalogue
+from analysis_worker.detail import Level
 from analysis_worker.errors import Rejected
-from analysis_worker.limits import INLINE, check_context, check_media, fits_inline
-from analysis_worker.prices import upper_bound
+from analysis_worker.limits import fits_inline
+from analysis_worker.local import BUCKET
+from analysis_worker.outline import (
+    Outline,
+    Wishes,
+    check_sizes,
+    check_turns,
+    cost_bound,
+    outline,
+    read_wishes,
+)
 from analysis_worker.probe import HEAD_BYTES, HeadSource, HeadTooShort, PathSource, ProbePool, ProbeSource, probe
 from analysis_worker.profiles import load_profiles
-from analysis_worker.prompt import TextPart, build_messages
 from analysis_worker.settings import ModelSettings
 from analysis_worker.sniff import sniff
-from analysis_worker.tokens import InputTokens, input_tokens
-from analysis_worker.values import Delivery
+from analysis_worker.values import Delivery, PlannedMedia
+from media_contracts import AnalysisRequested, MediaItem, ModelChoice, Reasoning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +42,24 @@ if TYPE_CHECKING:
     from analysis_worker.profiles import Profile
     from media_contracts import Money
 
+_MODALITIES: Final = ("text", "image", "audio", "video")
 _REJECTED: Final = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Question:
+    """What would be asked, whichever model answers."""
+
+    request: AnalysisRequested
+    media: tuple[PlannedMedia, ...]
+    profile: Profile
+    catalogue: Catalogue
+    region: str
+
+    @property
+    def detail(self) -> DetailLevel:
+        """The level that the request names."""
+        return self.catalogue.details[self.request.model.detail]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,37 +67,64 @@ class _Outlook:
     """What one model makes of the files: a count and a bound, or the rejection that the worker would complete with."""
 
     model: str
-    tokens: InputTokens | None
-    bound: Money | None
     delivery: Delivery
-    profile: str
-    max_output_tokens: int
+    question: _Question
+    wishes: Wishes | None
+    outline: Outline | None
+    bound: Money | None
     rejection: Rejected | None
 
     def document(self) -> dict[str, Any]:
         """The JSON of DESIGN.md §3; `plan` says how the cost comes about and why a request would be refused."""
-        tokens, bound, fault = self.tokens, self.bound, self.rejection
-        names = ("text", "image", "audio", "video")
+        bound, fault = self.bound, self.rejection
+        tokens = self.outline.input_tokens if self.outline else None
         return {
             "model": self.model,
-            "input": None if tokens is None else {name: getattr(tokens, name) for name in names},
+            "input": None if tokens is None else {name: getattr(tokens, name) for name in _MODALITIES},
             "input_tokens": None if tokens is None else tokens.total,
             "cost": None if bound is None else {"amount": bound.amount, "currency": bound.currency},
             "plan": {
                 "outcome": "accepted" if fault is None else "rejected",
                 "error": None if fault is None else {"code": fault.code, "message": fault.message},
                 "delivery": str(self.delivery),
-                "profile": self.profile,
+                "profile": self.question.profile.name,
+                "detail": self.question.request.model.detail,
                 "max_output_tokens": self.max_output_tokens,
+                "user_messages": self.user_messages,
+                "thinking": self.wishes.thinking.on if self.wishes else None,
+                "search": self.question.request.model.search or False,
+                "pixels": self.pixels,
             },
         }
+
+    @property
+    def max_output_tokens(self) -> int | None:
+        """The longest answer that is asked for; reasoning comes on top."""
+        return self.wishes.max_output_tokens(self.question.catalogue.card(self.model)) if self.wishes else None
+
+    @property
+    def user_messages(self) -> int | None:
+        """More than one where the model takes one kind of media a message."""
+        return sum(message.role == "user" for message in self.outline.messages) if self.outline else None
+
+    @property
+    def pixels(self) -> dict[str, int]:
+        """The pixel parameters that are sent, by name."""
+        chosen = asdict(self.wishes.pixels) if self.wishes else {}
+        return {name: value for name, value in chosen.items() if value}
 
 
 @click.command(name="estimate")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--model", "models", multiple=True, metavar="M", help="A model; give several to compare. [MODEL_NAME]")
+@click.option("--all-models", is_flag=True, help="Compare every model of the catalogue.")
 @click.option("--kind", type=click.Choice(["image", "audio", "video"]), help="What the files are, if not as they look.")
 @click.option("--profile", metavar="NAME", help="The structured prompt; by default the one for the files' kind.")
+@click.option(
+    "--detail", type=click.Choice(get_args(Level)), default="standard", help="How closely to look. [standard]"
+)
+@click.option("--effort", metavar="E", help="Let the model reason, with this effort.")
+@click.option("--search", is_flag=True, help="Let the model search the web.")
 @click.option("--instruction", default=None, metavar="TEXT", help="Free text added to the prompt.")
 @click.option("--max-output-tokens", type=click.IntRange(min=1), help="The answer's bound; the profile's by default.")
 @click.option("--region", metavar="NAME", help="The price list. [MODEL_REGION]")
@@ -78,8 +132,12 @@ class _Outlook:
 def command(  # noqa: PLR0917  (click passes options by name)
     files: tuple[Path, ...],
     models: tuple[str, ...],
+    all_models: bool,  # noqa: FBT001  (click passes it by name)
     kind: Kind | None,
     profile: str | None,
+    detail: Level,
+    effort: str | None,
+    search: bool,  # noqa: FBT001  (click passes it by name)
     instruction: str | None,
     max_output_tokens: int | None,
     region: str | None,
@@ -94,28 +152,48 @@ def command(  # noqa: PLR0917  (click passes options by name)
     """
     settings = ModelSettings()
     catalogue = load_catalogue(Path(settings.catalogue_file) if settings.catalogue_file else None)
-    cards = {name: catalogue.card(name) for name in models or (settings.name,)}
-    media = asyncio.run(_probed(files, kind))
-    profiles = load_profiles()
-    chosen = profiles.get(profile) if profile else profiles.default_for(item.kind for item in media)
-    outlooks = [
-        _outlook(
-            name,
-            card,
-            media,
-            profile=chosen,
-            texts=_texts(chosen, media, instruction),
+    names = models or (tuple(sorted(catalogue.cards)) if all_models else (settings.name,))
+    cards = {name: catalogue.card(name) for name in names}
+    probed = asyncio.run(_probed(files, kind))
+    request = _request(
+        probed,
+        files,
+        instruction=instruction,
+        choice=ModelChoice(
+            detail=detail,
+            reasoning=Reasoning(effort=effort) if effort else None,
+            search=search,
             max_output_tokens=max_output_tokens,
-            region=region or settings.region,
-        )
-        for name, card in cards.items()
-    ]
+        ),
+    )
+    profiles = load_profiles()
+    question = _Question(
+        request=request,
+        media=tuple(
+            PlannedMedia(item=item, delivery=Delivery.INLINE, probed=facts)
+            for item, facts in zip(request.media, probed, strict=True)
+        ),
+        profile=profiles.get(profile) if profile else profiles.default_for(item.kind for item in probed),
+        catalogue=catalogue,
+        region=region or settings.region,
+    )
+    outlooks = [_outlook(name, card, question) for name, card in cards.items()]
     if as_json:
         for outlook in outlooks:
             click.echo(json.dumps(outlook.document(), ensure_ascii=False))
     else:
         _show(outlooks)
     return _REJECTED if all(outlook.rejection for outlook in outlooks) else 0
+
+
+def _request(
+    probed: Sequence[ProbedMedia], files: Sequence[Path], *, instruction: str | None, choice: ModelChoice
+) -> AnalysisRequested:
+    """The request that `media-analysis analyze` would make of these files."""
+    media = tuple(
+        MediaItem(kind=facts.kind, bucket=BUCKET, key=str(path)) for facts, path in zip(probed, files, strict=True)
+    )
+    return AnalysisRequested(request_id="estimate", media=media, instruction=instruction, model=choice)
 
 
 async def _probed(files: Sequence[Path], kind: Kind | None) -> list[ProbedMedia]:
@@ -145,44 +223,35 @@ def _read(path: Path, size_bytes: int) -> tuple[bytes, int]:
         return file.read(size_bytes), path.stat().st_size
 
 
-def _texts(profile: Profile, media: Sequence[ProbedMedia], instruction: str | None) -> list[str]:
-    messages = build_messages(
-        prompt=profile.prompt, schema_text=profile.schema_text, media_count=len(media), instruction=instruction
-    )
-    return ["\n".join(part.text for part in message.parts if isinstance(part, TextPart)) for message in messages]
-
-
-def _outlook(
-    name: str,
-    card: ModelCard,
-    media: Sequence[ProbedMedia],
-    *,
-    profile: Profile,
-    texts: Sequence[str],
-    max_output_tokens: int | None,
-    region: str,
-) -> _Outlook:
-    most = card.context.max_output_tokens
-    answer = max_output_tokens or min(profile.max_output_tokens or most, most)
-    tokens, rejection, delivery = None, None, Delivery.INLINE
+def _outlook(name: str, card: ModelCard, question: _Question) -> _Outlook:
+    """Plan as the worker does, and keep what is known by the time of a rejection."""
+    request, profile = question.request, question.profile
+    wishes: Wishes | None = None
+    made: Outline | None = None
+    bound: Money | None = None
+    rejection: Rejected | None = None
+    delivery = Delivery.INLINE
+    media = question.media
     try:
-        if not all(fits_inline(card, item) for item in media):
+        profile.check_kinds(item.kind for item in request.media)
+        wishes = read_wishes(request, model=name, card=card, profile=profile, detail=question.detail)
+        if not all(fits_inline(card, medium.probed) for medium in media if medium.probed):
             delivery = Delivery.PRESIGNED
-        tokens = input_tokens(card=card, texts=texts, media=media)
-        check_media(card, media, delivery)
-        check_context(card, input_tokens=tokens.total, max_output_tokens=answer)
+            media = tuple(replace(medium, delivery=delivery) for medium in media)
+        made = outline(request, wishes, card=card, profile=profile, schema=profile.schema, media=media)
+        today = datetime.now(UTC).date()
+        bound = cost_bound(wishes, made, card=card, region=question.region, day=today)
+        check_turns(request, card=card, stored=delivery)
+        check_sizes(request, wishes, made, card=card, media=media)
     except Rejected as fault:
         rejection = fault
-    bound = None
-    if tokens is not None:
-        bound = upper_bound(card=card, region=region, expected=tokens, max_output_tokens=answer)
     return _Outlook(
         model=name,
-        tokens=tokens,
-        bound=bound,
         delivery=delivery,
-        profile=profile.name,
-        max_output_tokens=answer,
+        question=question,
+        wishes=wishes,
+        outline=made,
+        bound=bound,
         rejection=rejection,
     )
 
@@ -192,9 +261,9 @@ def _show(outlooks: Sequence[_Outlook]) -> None:
     table.add_column("model", no_wrap=True)
     for heading in ("text", "image", "audio", "video", "input tokens", "costs at most"):
         table.add_column(heading, justify="right", no_wrap=True)
-    names = ("text", "image", "audio", "video", "total")
     for outlook in outlooks:
-        tokens, bound = outlook.tokens, outlook.bound
+        tokens, bound = outlook.outline and outlook.outline.input_tokens, outlook.bound
+        names = (*_MODALITIES, "total")
         counts = ["-"] * len(names) if tokens is None else [f"{getattr(tokens, name):,}" for name in names]
         table.add_row(outlook.model, *counts, "unknown" if bound is None else f"{bound.amount} {bound.currency}")
     Console(highlight=False, markup=False).print(table)
@@ -203,7 +272,16 @@ def _show(outlooks: Sequence[_Outlook]) -> None:
 
 
 def _plan(outlook: _Outlook) -> str:
-    if outlook.rejection is not None:
-        return f"rejected, {outlook.rejection.code}: {outlook.rejection.message}"
-    way = "inline" if outlook.delivery == INLINE else "by signed URL"
-    return f"profile {outlook.profile}, {way}, answer up to {outlook.max_output_tokens:,} tokens"
+    if outlook.rejection is not None or outlook.wishes is None:
+        fault = outlook.rejection
+        return f"rejected, {fault.code}: {fault.message}" if fault else "rejected"
+    way = "inline" if outlook.delivery is Delivery.INLINE else "by signed URL"
+    said = [f"profile {outlook.question.profile.name}", f"detail {outlook.question.request.model.detail}", way]
+    if (outlook.user_messages or 1) > 1:
+        said.append(f"spread over {outlook.user_messages} messages")
+    said += [f"{name} {value:,}" for name, value in outlook.pixels.items()]
+    if outlook.wishes.thinking.on:
+        said.append("thinking")
+    if outlook.wishes.parameters.search:
+        said.append("search")
+    return f"{', '.join(said)}, answer up to {outlook.max_output_tokens:,} tokens"

@@ -49,7 +49,8 @@ def test_one_model_prints_one_json_object_with_the_documented_keys(run: Run) -> 
 def test_a_film_counts_pictures_and_sound_apart_and_by_family(run: Run) -> None:
     _, out, _ = run(FILM, "--model", "qwen3.5-omni-plus", "--model", "qwen-omni-turbo", "--json")
     plus, turbo = map(json.loads, out.splitlines())
-    assert (plus["input"]["video"], plus["input"]["audio"]) == (2972, 38)
+    # 1280 x 720 at the level `standard`: 921,600 px a frame, where the family's own default of 655,360 makes 2,972.
+    assert (plus["input"]["video"], plus["input"]["audio"]) == (4402, 38)
     assert (turbo["input"]["video"], turbo["input"]["audio"]) == (3602, 133)
 
 
@@ -61,11 +62,48 @@ def test_several_models_are_compared_in_a_table_with_the_plan_of_each(run: Run) 
     assert "qwen-plus: rejected, media_kind_unsupported" in out
 
 
-def test_a_mix_that_no_model_asked_for_takes_ends_with_1(run: Run) -> None:
-    code, out, _ = run(PICTURE, VOICE, "--model", "qwen3-omni-flash", "--json")
-    plan = json.loads(out)["plan"]
+def test_a_mix_goes_in_one_message_or_is_spread_over_several(run: Run) -> None:
+    code, out, _ = run(PICTURE, VOICE, "--model", "qwen3-omni-flash", "--model", "qwen3.5-omni-plus", "--json")
+    flash, plus = [json.loads(line)["plan"] for line in out.splitlines()]
+    assert code == 0
+    assert (flash["outcome"], flash["user_messages"]) == ("accepted", 2)
+    assert (plus["outcome"], plus["user_messages"]) == ("accepted", 1)
+
+
+def test_a_request_that_no_model_asked_for_takes_ends_with_1(run: Run) -> None:
+    code, out, _ = run(VOICE, VOICE, "--model", "qwen3-omni-flash", "--json")
+    found = json.loads(out)
     assert code == 1
-    assert (plan["outcome"], plan["error"]["code"]) == ("rejected", "media_mix_unsupported")
+    assert (found["plan"]["outcome"], found["plan"]["error"]["code"]) == ("rejected", "media_too_many")
+    assert found["input"]["audio"] > 0
+
+
+def test_the_detail_level_sets_pixels_where_the_model_takes_them(run: Run) -> None:
+    found = {}
+    for level in ("quick", "standard", "fine"):
+        _, out, _ = run(FILM, "--model", "qwen3.5-omni-plus", "--model", "qwen-omni-turbo", "--detail", level, "--json")
+        found[level] = [json.loads(line) for line in out.splitlines()]
+    pixels = [found[level][0]["plan"]["pixels"]["frame_max_pixels"] for level in found]
+    assert pixels == [230_400, 921_600, 2_048_000]
+    counts = [found[level][0]["input"]["video"] for level in found]
+    assert counts == sorted(counts)
+    assert counts[0] < counts[-1]
+    assert [found[level][1]["plan"]["pixels"] for level in found] == [{}] * 3
+
+
+def test_thinking_and_search_are_planned_or_rejected_by_name(run: Run) -> None:
+    models = ("--model", "qwen3.8-omni-flash", "--model", "qwen3.5-omni-plus", "--json")
+    _, out, _ = run(PICTURE, "--effort", "low", "--search", *models)
+    newest, plus = [json.loads(line)["plan"] for line in out.splitlines()]
+    assert (newest["outcome"], newest["thinking"], newest["search"]) == ("accepted", True, True)
+    assert plus["error"]["code"] == "feature_unsupported"
+
+
+def test_every_model_of_the_catalogue_is_compared(run: Run) -> None:
+    code, out, _ = run(PICTURE, "--all-models")
+    assert code == 0
+    assert out.count("answer up to") == 6
+    assert "qwen-plus: rejected, media_kind_unsupported" in out
 
 
 def test_an_unknown_price_is_null_and_the_count_stays(run: Run) -> None:

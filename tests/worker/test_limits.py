@@ -24,6 +24,8 @@ PLUS, FLASH, TURBO, NEWEST, TEXT = (
     CATALOGUE.card(name)
     for name in ("qwen3.5-omni-plus", "qwen3-omni-flash", "qwen-omni-turbo", "qwen3.8-omni-flash", "qwen-plus")
 )
+# A model, as an operator may add one, that takes one kind of media a request.
+LONER = TURBO.model_copy(update={"capabilities": TURBO.capabilities.model_copy(update={"spreads_modalities": False})})
 # `values.Delivery` members are these strings.
 INLINE, BY_URL = "inline", "presigned"
 MIB = 1024 * 1024
@@ -65,6 +67,8 @@ def sound(**facts):
 def test_what_is_within_every_limit_passes():
     check_media(PLUS, [image(), film(), sound(), image(kind="frames", frames=20)], INLINE)
     check_media(PLUS, [image(), film(), sound()], BY_URL)
+    check_media(FLASH, [image(), sound()], INLINE)
+    check_media(LONER, [film()], INLINE)
     check_media(TEXT, [], INLINE)
 
 
@@ -77,8 +81,9 @@ def test_what_is_within_every_limit_passes():
         (NEWEST, [film()] * 65, BY_URL, errors.MediaTooMany),
         (FLASH, [film()] * 2, BY_URL, errors.MediaTooMany),
         (TURBO, [sound()] * 2, INLINE, errors.MediaTooMany),
-        (FLASH, [image(), sound()], INLINE, errors.MediaMixUnsupported),
-        (TURBO, [image(), film()], BY_URL, errors.MediaMixUnsupported),
+        (FLASH, [film(), image(kind="frames", frames=20)], INLINE, errors.MediaTooMany),
+        (LONER, [image(), sound()], INLINE, errors.MediaMixUnsupported),
+        (LONER, [image(), film()], BY_URL, errors.MediaMixUnsupported),
         (TEXT, [image()], INLINE, errors.MediaKindUnsupported),
         (PLUS, [image(size_bytes=20 * MIB + 1)], BY_URL, errors.MediaTooLarge),
         (FLASH, [image(size_bytes=10 * MIB + 1)], BY_URL, errors.MediaTooLarge),

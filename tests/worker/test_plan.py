@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import struct
 import tempfile
+import wave
 import zlib
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,11 +18,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis_worker.catalogue import load_catalogue
+from analysis_worker.detail import pixel_choice
 from analysis_worker.errors import (
     BudgetExceeded,
+    CurrencyMismatch,
+    FeatureUnsupported,
     InputTooLong,
     MediaDimensions,
     MediaForbidden,
+    MediaKindUnsupported,
+    MediaMissing,
+    MediaTooMany,
     ParameterInvalid,
     Rejected,
     RequestExpired,
@@ -30,6 +38,7 @@ from analysis_worker.plan import plan
 from analysis_worker.planner import Planner
 from analysis_worker.probe import ProbePool
 from analysis_worker.profiles import load_profiles
+from analysis_worker.prompt import MediaSlot
 from analysis_worker.receive import receive
 from analysis_worker.values import Delivered
 from media_contracts import KafkaRecord, Money
@@ -47,14 +56,36 @@ def png(width, height):
     )
 
 
-def planned(pictures=(), *, now=NOW, spent=None, allowed="local/*", **fields):
-    """Plan a request for pictures of the given sides, on the local disk."""
+def wav(seconds=1):
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(bytes(16_000 * seconds))
+    return buffer.getvalue()
+
+
+def put(folder, name, data, kind):
+    path = Path(folder) / name
+    path.write_bytes(data)
+    return {"kind": kind, "bucket": "local", "key": str(path)}
+
+
+def planned(pictures=(), *, now=NOW, spent=None, allowed="local/*", sounds=0, past=(), url_hosts=(), **fields):
+    """Plan a request for pictures of the given sides and seconds of sound, on the local disk.
+
+    `past` has the kinds of media of each earlier user turn, each answered by the assistant.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        media = []
-        for number, (width, height) in enumerate(pictures):
-            path = Path(folder) / f"{number}.png"
-            path.write_bytes(png(width, height))
-            media.append({"kind": "image", "bucket": "local", "key": str(path)})
+        media = [put(folder, f"{number}.png", png(*sides), "image") for number, sides in enumerate(pictures)]
+        media += [put(folder, f"{number}.wav", wav(), "audio") for number in range(sounds)]
+        of_kind = {
+            "image": put(folder, "past.png", png(100, 80), "image"),
+            "audio": put(folder, "past.wav", wav(), "audio"),
+        }
+        for kinds in past:
+            turn = {"role": "user", "text": "And this?", "media": [of_kind[kind] for kind in kinds]}
+            fields.setdefault("history", []).extend([turn, {"role": "assistant", "text": "{}"}])
+        media += fields.pop("media", [])
         value = json.dumps({"request_id": "a", "media": media, "instruction": "x"} | fields).encode()
         record = KafkaRecord(topic="media.analysis.requested.v1", key=None, value=value)
         delivered = Delivered(record=record, partition=0, offset=0, timestamp_ms=int(NOW.timestamp() * 1000))
@@ -68,7 +99,7 @@ def planned(pictures=(), *, now=NOW, spent=None, allowed="local/*", **fields):
                     catalogue=CATALOGUE,
                     profiles=PROFILES,
                     allowed={"default": (allowed,)},
-                    url_hosts=frozenset(),
+                    url_hosts=frozenset(url_hosts),
                     default_model="qwen3.5-omni-plus",
                     region="beijing",
                 )
@@ -84,12 +115,16 @@ def planned(pictures=(), *, now=NOW, spent=None, allowed="local/*", **fields):
     most_input=st.none() | st.integers(1, 5000),
     most_output=st.none() | st.integers(1, 200_000),
     budget=st.none() | st.decimals("0.000001", "2", places=6),
+    detail=st.sampled_from(["quick", "extract", "standard", "fine"]),
+    reasons=st.booleans(),
 )
-def test_a_plan_never_exceeds_its_limits(pictures, model, most_input, most_output, budget):
+def test_a_plan_never_exceeds_its_limits(pictures, model, most_input, most_output, budget, detail, reasons):
     limits = {} if most_input is None else {"max_input_tokens": most_input}
+    thinks = reasons and model in {"qwen3.8-omni-flash", "qwen3-omni-flash"}
     if budget is not None:
         limits["max_cost"] = {"amount": f"{budget:f}", "currency": "CNY"}
-    choice = {"name": model} | ({} if most_output is None else {"max_output_tokens": most_output})
+    choice = {"name": model, "detail": detail, "reasoning": {"enabled": True} if thinks else None}
+    choice |= {} if most_output is None else {"max_output_tokens": most_output}
     try:
         made = planned(pictures, model=choice, limits=limits)
     except Rejected:
@@ -98,6 +133,8 @@ def test_a_plan_never_exceeds_its_limits(pictures, model, most_input, most_outpu
     tokens, output = made.input_tokens.total, made.parameters.max_tokens
     assert output <= card.context.max_output_tokens
     assert tokens <= (card.context.max_input_tokens or card.context.context_tokens - output)
+    assert made.parameters.json_mode == (card.capabilities.json_mode and not thinks)
+    assert made.pixels == pixel_choice(card, CATALOGUE.details[detail])
     assert most_input is None or tokens <= most_input
     assert most_output is None or output <= most_output
     assert budget is None or made.estimate.cost.decimal <= budget
@@ -137,6 +174,12 @@ def test_a_deadline_is_looked_at_first():
         ({"limits": {"max_input_tokens": 1}}, InputTooLong),
         ({"model": {"max_output_tokens": 65_537}}, ParameterInvalid),
         ({"model": {"temperature": 2.0}}, ParameterInvalid),
+        ({"model": {"name": "qwen3-omni-flash", "search": True}}, FeatureUnsupported),
+        ({"model": {"name": "qwen-omni-turbo", "reasoning": {"enabled": True}}}, FeatureUnsupported),
+        ({"model": {"reasoning": {"effort": "low", "budget_tokens": 9}}}, ParameterInvalid),
+        ({"model": {"search": True}, "limits": {"max_cost": {"amount": "9", "currency": "CNY"}}}, CurrencyMismatch),
+        ({"sounds": 2, "model": {"name": "qwen-omni-turbo"}}, MediaTooMany),
+        ({"past": [["audio", "audio"]], "model": {"name": "qwen-omni-turbo"}}, MediaTooMany),
     ],
 )
 def test_one_over_is_rejected(fields, fault):
@@ -147,3 +190,70 @@ def test_one_over_is_rejected(fields, fault):
 def test_what_the_tenant_may_not_read_is_not_even_looked_at():
     with pytest.raises(MediaForbidden):
         planned([(64, 64)], allowed="elsewhere/*")
+
+
+def roles_and_slots(made):
+    return [
+        (message.role, [part.index for part in message.parts if isinstance(part, MediaSlot)])
+        for message in made.messages
+    ]
+
+
+def test_search_is_asked_for_with_the_models_own_strategy():
+    made = planned(model={"search": True})
+    assert made.parameters.search
+    assert made.estimate.cost is None
+
+
+def test_media_are_spread_over_messages_where_the_model_takes_one_kind_a_message():
+    mixed = {"pictures": [(100, 80), (90, 70)], "sounds": 1}
+    assert roles_and_slots(planned(**mixed)) == [("system", []), ("user", [0, 1, 2])]
+    spread = planned(**mixed, model={"name": "qwen3-omni-flash"})
+    assert roles_and_slots(spread) == [("system", []), ("user", [0, 1]), ("user", [2])]
+    assert [medium.item.kind for medium in spread.media] == ["image", "image", "audio"]
+
+
+def test_earlier_turns_bring_their_own_media_and_their_own_counts():
+    made = planned(sounds=1, past=[["audio"], ["image", "audio"]], model={"name": "qwen-omni-turbo"})
+    assert roles_and_slots(made) == [
+        ("system", []),
+        ("user", [1]), ("assistant", []),
+        ("user", [2]), ("user", [3]), ("assistant", []),
+        ("user", [0]),
+    ]  # fmt: skip
+    assert made.input_tokens.audio == 3 * 25
+    assert made.input_tokens.image == 14
+
+
+def test_an_assistants_turn_holds_no_media():
+    turn = {"role": "assistant", "text": "x", "media": [{"kind": "image", "bucket": "local", "key": "x"}]}
+    with pytest.raises(MediaKindUnsupported, match=r"history\[0\]"):
+        planned(history=[turn])
+
+
+def test_media_that_nobody_here_has_seen_count_as_much_as_they_can_against_the_budget():
+    film = {"kind": "video", "url": "https://films.example/a.mp4"}
+    made = planned(media=[film], url_hosts=["films.example"])
+    # 180,226 visual tokens and an hour of sound at the family's prices, with the margin of a plan.
+    assert made.estimate.cost.decimal > Decimal("1.2") * (180_226 * 7 + 25_200 * 53) / 1_000_000
+    assert made.input_tokens.video == 0
+    with pytest.raises(BudgetExceeded):
+        planned(media=[film], url_hosts=["films.example"], limits={"max_cost": {"amount": "1", "currency": "CNY"}})
+
+
+@pytest.mark.parametrize(
+    ("frames", "fault"), [(1, MediaTooMany), (2, MediaMissing), (2049, MediaTooMany)], ids=["one", "two", "2,049"]
+)
+def test_a_list_of_frames_is_counted_before_the_store_is_asked(frames, fault):
+    media = [{"kind": "frames", "bucket": "local", "keys": ["/nowhere"] * frames}]
+    with pytest.raises(fault):
+        planned(media=media)
+
+
+@pytest.mark.parametrize("fps", [0.05, 10.1])
+def test_the_distance_of_frames_has_the_bounds_of_the_api(fps):
+    media = [{"kind": "frames", "bucket": "local", "keys": ["/nowhere"] * 4, "fps": fps}]
+    with pytest.raises(ParameterInvalid, match="fps"):
+        planned(media=media)
+    with pytest.raises(MediaMissing):  # a model that takes no fps is sent none
+        planned(media=media, model={"name": "qwen-omni-turbo"})

@@ -39,6 +39,22 @@ def test_a_shipped_profile_is_usable_by_the_smallest_model(name):
     assert profile.schema.faults([]) != ()
 
 
+@pytest.mark.parametrize("name", load_profiles().names)
+def test_the_prompt_for_a_quick_look_has_at_most_fifty_words(name):
+    # 001_c4bbddce233d9b12.txt: "a simple prompt within 50 words" for quick and extract
+    profile = load_profiles().get(name)
+    assert 0 < len(profile.prompt_of("brief").split()) <= 50
+    assert profile.prompt_of("whole") == profile.prompt
+
+
+def test_a_profile_without_a_brief_prompt_is_asked_whole_and_an_empty_one_is_a_fault(tmp_path):
+    write(tmp_path, "plain")
+    assert load_profiles(tmp_path).get("plain").prompt_of("brief") == "Look."
+    write(tmp_path, "curt", brief__md=" ")
+    with pytest.raises(Stopped, match=r"brief\.md is empty"):
+        load_profiles(tmp_path)
+
+
 def test_each_kind_of_media_and_none_has_a_default():
     profiles = load_profiles()
     assert [profiles.default_for([kind]).name for kind in ("image", "audio", "video", "frames")] == ["describe"] * 4

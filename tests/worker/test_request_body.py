@@ -122,7 +122,7 @@ def test_the_samples_cover_every_seed_and_every_kind_of_part():
 async def test_the_product_video_call_of_the_seed_as_the_worker_makes_it():
     sample = next(sample["body"] for sample in SAMPLES if "response_format" in sample["body"])
     messages = build_messages(
-        prompt=sample["messages"][0]["content"], schema_text='{"type":"object"}', media_count=1, instruction="Los."
+        prompt=sample["messages"][0]["content"], schema_text='{"type":"object"}', kinds=["video"], instruction="Los."
     )
     body = build_body(
         messages=messages,
