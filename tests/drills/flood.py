@@ -12,7 +12,7 @@ import json
 import random
 from collections import Counter
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
@@ -45,7 +45,7 @@ _BOUND = {"KAFKA_TENANT_TOPICS": json.dumps({REQUESTED: _TENANT})}
 _LIFTED = {"WORKER_FLOOD_SHARE": "1"}
 
 Sent = tuple[bytes | None, bytes | None]
-Whole = tuple[bytes | None, bytes | None, frozenset[tuple[str, Any]]]
+Whole = tuple[bytes | None, bytes | None, tuple[tuple[str, Any], ...]]
 
 
 async def drill(stack: Stack, *, size: Mapping[str, int], seed: int) -> Counters:
@@ -158,8 +158,8 @@ def _at(letter: Letter) -> datetime:
     return datetime.fromisoformat(letter.headers[headers.DEAD_LETTER_AT])
 
 
-def _own_headers(key: bytes) -> frozenset[tuple[str, Any]]:
-    return frozenset({**EVENT_HEADERS, "ce_id": key}.items())
+def _own_headers(key: bytes) -> tuple[tuple[str, Any], ...]:
+    return tuple({**EVENT_HEADERS, "ce_id": key}.items())
 
 
 def _read_topic(stack: Stack) -> Counter[Whole]:
@@ -179,7 +179,9 @@ def _read_topic(stack: Stack) -> Counter[Whole]:
             for message in messages:
                 if message.error() is not None:
                     raise AssertionError(f"{REQUESTED}: {message.error()}")
-                found[message.key(), message.value(), frozenset(dict(message.headers() or ()).items())] += 1
+                found[
+                    message.key(), message.value(), tuple(cast("list[tuple[str, Any]]", message.headers() or []))
+                ] += 1
     finally:
         consumer.close()
     return found

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tests.drills.fleet import Fleet, Member
     from tests.drills.scene import Scene
 
-SIZES = {"small": {"rounds": 1}, "full": {"rounds": 20}}
+SIZES = {"small": {"rounds": 1}, "full": {"rounds": 10}}
 _FIRST, *_, _LAST = (name for name, _ in RETRY_TOPICS)
 _PARTITIONS = 12
 _TROUBLE = "in trouble"
