@@ -179,7 +179,10 @@ REJECTED = {
     "an unknown model": (said(model={"name": "gpt-0"}), "model_unknown"),
     "an output schema that is none": (said(output_schema={"type": "no such type"}), "schema_invalid"),
     "an expired deadline": (said(limits={"deadline": "2020-01-01T00:00:00Z"}), "deadline_exceeded"),
-    "a feature of later": (said(model={"search": True}), "feature_unsupported"),
+    "a feature that the model lacks": (
+        said(model={"name": "qwen-omni-turbo", "search": True}),
+        "feature_unsupported",
+    ),
     "a budget in another currency": (
         said(limits={"max_cost": {"amount": "1", "currency": "USD"}}),
         "currency_mismatch",

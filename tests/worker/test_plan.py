@@ -48,6 +48,25 @@ CATALOGUE, PROFILES = load_catalogue(), load_profiles()
 MODELS = ("qwen3.8-omni-flash", "qwen3.5-omni-plus", "qwen3.5-omni-flash", "qwen3-omni-flash", "qwen-omni-turbo")
 
 
+class Child:
+    """One loop and one probing child for the whole file: starting one takes longer than a hundred plans."""
+
+    runner: asyncio.Runner
+    pool: ProbePool
+
+
+CHILD = Child()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def child():
+    with asyncio.Runner() as CHILD.runner:
+        CHILD.pool = ProbePool(children=1)
+        CHILD.runner.run(CHILD.pool.__aenter__())
+        yield
+        CHILD.runner.run(CHILD.pool.__aexit__(None, None, None))
+
+
 def png(width, height):
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(64))), (b"IEND", b""))
@@ -91,21 +110,17 @@ def planned(pictures=(), *, now=NOW, spent=None, allowed="local/*", sounds=0, pa
         delivered = Delivered(record=record, partition=0, offset=0, timestamp_ms=int(NOW.timestamp() * 1000))
         job = receive(delivered, now=NOW, tenant_topics={}, default_deadline_seconds=3600)
 
-        async def run():
-            async with ProbePool(children=1) as pool:
-                planner = Planner(
-                    store=LocalFiles(),
-                    pool=pool,
-                    catalogue=CATALOGUE,
-                    profiles=PROFILES,
-                    allowed={"default": (allowed,)},
-                    url_hosts=frozenset(url_hosts),
-                    default_model="qwen3.5-omni-plus",
-                    region="beijing",
-                )
-                return await plan(job, planner=planner, now=now, spent=spent)
-
-        return asyncio.run(run())
+        planner = Planner(
+            store=LocalFiles(),
+            pool=CHILD.pool,
+            catalogue=CATALOGUE,
+            profiles=PROFILES,
+            allowed={"default": (allowed,)},
+            url_hosts=frozenset(url_hosts),
+            default_model="qwen3.5-omni-plus",
+            region="beijing",
+        )
+        return CHILD.runner.run(plan(job, planner=planner, now=now, spent=spent))
 
 
 @settings(max_examples=40)
