@@ -107,8 +107,9 @@ class Fleet:
                 await member.process.wait(seconds=60)
 
     def exit_codes(self) -> list[int | None]:
-        """How those ended that were told to (killed ones left out)."""
-        return [member.process.exit_code for member in self.members if member.fate != "killed"]
+        """How those ended that were told to: killed ones left out, and those that were still loading their code."""
+        loaded = [member for member in self.members if member.fate != "killed" and member.process.url is not None]
+        return [member.process.exit_code for member in loaded]
 
     def close(self) -> None:
         """Kill whatever is left."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 
+from tests.processes import until
 from tests.system.harness_offsets import open_committed
 
 SLOW = {"first_token_seconds": 0.2, "chunk_seconds": 0.2, "chunk_characters": 16}
@@ -77,3 +78,16 @@ async def test_more_requests_than_slots_all_complete_and_no_more_than_the_slots_
     steps = sorted([(call["at"], 1) for call in calls] + [(call["ended_at"], -1) for call in calls])
     open_calls = [sum(step for _, step in steps[: count + 1]) for count in range(len(steps))]
     assert 1 < max(open_calls) <= 4
+
+
+async def test_who_is_told_to_end_while_it_joins_leaves_the_group(empty_stack, start_worker):
+    worker = start_worker()
+
+    def joins():
+        return "waiting for messages" in worker.stderr  # FastStream's word before it asks the group
+
+    await until(joins, seconds=60, what="a worker that is about to join")
+    worker.terminate()
+    assert await worker.wait() == 0
+    # A member that was not closed stays in the group until its session times out, and holds up the others.
+    assert "Unclosed" not in worker.stderr

@@ -84,9 +84,13 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         """Join the group. :raises BrokerUnavailable: when no broker answers."""
         try:
             await self.broker.start()
-        except (KafkaError, OSError) as error:
+        except BaseException as error:
+            # Also when it was told to end while it joined: a member that does not leave holds up the whole group.
             with suppress(Exception):
-                await self.broker.stop()
+                async with asyncio.timeout(self._revoke_seconds):
+                    await self.broker.stop()
+            if not isinstance(error, KafkaError | OSError):
+                raise
             raise BrokerUnavailable(f"no Kafka broker answers: {error}: check KAFKA_BOOTSTRAP_SERVERS") from error
         self.committer.attach(self._client)
         self._commits = asyncio.create_task(self.committer.run())
