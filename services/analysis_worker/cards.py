@@ -114,6 +114,8 @@ class Capabilities(CardPart):
     multichannel_audio: bool = False
     stream_forced: bool
     batch: bool = False
+    continues_prefix: bool = False
+    """Goes on from an assistant message at the end; not documented for any Omni model (provider.md §2d)."""
     discontinued: bool = False
 
 

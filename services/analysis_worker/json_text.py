@@ -22,7 +22,7 @@ MAX_INTEGER: Final = 2**53 - 1
 _MAX_INTEGER_CHARACTERS: Final = len(str(-MAX_INTEGER))
 _WHITESPACE: Final = " \t\r\n\ufeff"
 # Possessive, and an open string runs to the end: each character is looked at once, also in what is no JSON.
-_STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\Z)|[\[{\]}]', re.DOTALL)
+STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\Z)|[\[{\]}]', re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +55,7 @@ def take_json(text: str) -> TakenJson:
 
 def _depth_exceeds(text: str, limit: int) -> bool:
     depth = 0
-    for match in _STRING_OR_BRACKET.finditer(text):
+    for match in STRING_OR_BRACKET.finditer(text):
         first = text[match.start()]
         if first in "[{":
             depth += 1

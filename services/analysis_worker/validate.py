@@ -5,29 +5,55 @@ Whether the stream ended properly was checked before; here it is only the text.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from analysis_worker.errors import AnswerWrongShape
 from analysis_worker.json_text import take_json
+from analysis_worker.timeline import timeline_faults
 from analysis_worker.values import Findings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from analysis_worker.schemas import OutputSchema
     from analysis_worker.stream import Answer
+    from media_contracts import Fault
 
 SHOWN_FAULTS: Final = 5
 
 
-def validate(answer: Answer, *, schema: OutputSchema) -> Findings:
+def validate(
+    answer: Answer, *, schema: OutputSchema, timelines: Sequence[str] = (), duration_seconds: float | None = None
+) -> Findings:
     """The answer's JSON, unchanged.
 
     :raises AnswerEmpty: no text. :raises AnswerNotJson: not one JSON document.
-    :raises AnswerWrongShape: faults against the schema, listed by path; duplicate keys; integers beyond 2^53-1.
+    :raises AnswerWrongShape: faults against the schema, listed by path; times out of order; duplicate keys; integers
+        beyond 2^53-1.
     """
     taken = take_json(answer.text)
-    faults = schema.faults(taken.value)
+    faults = checker(schema, timelines=timelines, duration_seconds=duration_seconds)(taken.value)
     if faults:
-        listed = "; ".join(f"{fault.path or 'the answer'}: {fault.message}" for fault in faults[:SHOWN_FAULTS])
-        more = f" and {len(faults) - SHOWN_FAULTS} more" if len(faults) > SHOWN_FAULTS else ""
-        raise AnswerWrongShape(f"the answer does not fit the schema: {listed}{more}")
+        raise wrong_shape(faults)
     return Findings(json_text=taken.text, value=taken.value)
+
+
+def checker(
+    schema: OutputSchema, *, timelines: Sequence[str] = (), duration_seconds: float | None = None
+) -> Callable[[object], tuple[Fault, ...]]:
+    """Return what lists a value's faults: the schema's, or, when it has none, those of its times (timeline.py)."""
+    return partial(_faults, schema, tuple(timelines), duration_seconds)
+
+
+def wrong_shape(faults: Sequence[Fault]) -> AnswerWrongShape:
+    """Return the leaf for these faults; its message lists the first by path."""
+    listed = "; ".join(f"{fault.path or 'the answer'}: {fault.message}" for fault in faults[:SHOWN_FAULTS])
+    more = f" and {len(faults) - SHOWN_FAULTS} more" if len(faults) > SHOWN_FAULTS else ""
+    return AnswerWrongShape(f"the answer does not fit the schema: {listed}{more}", faults=tuple(faults))
+
+
+def _faults(
+    schema: OutputSchema, timelines: Sequence[str], duration_seconds: float | None, value: object
+) -> tuple[Fault, ...]:
+    return schema.faults(value) or timeline_faults(value, timelines=timelines, duration_seconds=duration_seconds)

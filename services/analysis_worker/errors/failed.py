@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from analysis_worker.errors.base import AnalysisError
+
+if TYPE_CHECKING:
+    from media_contracts import Fault
 
 
 class Failed(AnalysisError):
@@ -78,9 +83,20 @@ class AnswerNotJson(Failed):
 
 
 class AnswerWrongShape(Failed):
-    """JSON that does not fit the schema, or has duplicate keys or integers beyond 2^53-1."""
+    """JSON that does not fit the schema, or has duplicate keys or integers beyond 2^53-1; `faults` by path."""
 
     code = "answer_wrong_shape"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        faults: tuple[Fault, ...] = (),
+        provider_code: str | None = None,
+        http_status: int | None = None,
+    ) -> None:
+        super().__init__(message, provider_code=provider_code, http_status=http_status)
+        self.faults = faults
 
 
 class AnswerEmpty(Failed):
