@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SIZES = {
     "small": {"analyses": 16, "max_poll_interval_ms": 1_000},
-    "full": {"analyses": 48, "max_poll_interval_ms": 3_000},
+    "full": {"analyses": 60, "max_poll_interval_ms": 10_000},
 }
 WORKERS = 2
 IN_FLIGHT = 8

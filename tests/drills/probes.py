@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from analysis_devstack.stack import Stack
     from tests.drills.fleet import Member
 
-SIZES = {"small": {"stall_seconds": 4}, "full": {"stall_seconds": 40}}
+SIZES = {"small": {"stall_seconds": 4}, "full": {"stall_seconds": 120}}
 WORKERS, PARTITIONS = 4, 3
 TIMES = 3
 LOOP_LATE_SECONDS = 10.0
