@@ -7,6 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from model_simulator.refusal import refuse
+from model_simulator.rule_table import NO_MEDIA
 
 if TYPE_CHECKING:
     from model_simulator.chat_request import ChatRequest, Media
@@ -23,12 +24,12 @@ def check_request(request: ChatRequest, rules: RuleTable) -> None:
     _check_thinking(request, rules)
     _check_format(request, rules)
     _check_speech(request, rules)
-    if request.fields.get("enable_search") is True and not request.model.search:
-        raise refuse(rules, "search_unsupported", streamed=request.stream)
+    _check_search(request, rules)
     _check_modalities(request, rules)
     _check_counts(request, rules)
     for media in request.media():
-        _check_options(media, rules)
+        if request.model.family.takes_pixels:
+            _check_options(media, rules)
         for reference in media.references:
             check_reference(reference, rules)
 
@@ -75,6 +76,11 @@ def _check_ranges(request: ChatRequest, rules: RuleTable) -> None:
     penalty, bound = fields.get("presence_penalty"), rules.limit("presence_penalty_max")
     if penalty is not None and not (_is_number(penalty) and -bound <= penalty <= bound):
         raise refuse(rules, "presence_penalty_range")
+    repetition = fields.get("repetition_penalty")
+    if repetition is not None and not (_is_number(repetition) and repetition > 0):
+        raise refuse(rules, "repetition_penalty_range")
+    if not _whole(fields.get("top_k"), 0, None):
+        raise refuse(rules, "top_k_range")
 
 
 def _whole(value: Any, low: int, high: int | None) -> bool:
@@ -147,7 +153,20 @@ def _check_speech(request: ChatRequest, rules: RuleTable) -> None:
         raise refuse(rules, "voice", voices=", ".join(first) + f" or {last}")
 
 
+def _check_search(request: ChatRequest, rules: RuleTable) -> None:
+    if request.fields.get("enable_search") is not True:
+        return
+    if not request.model.search:
+        raise refuse(rules, "search_unsupported", streamed=request.stream)
+    options = request.fields.get("search_options")
+    strategy = options.get("search_strategy", "agent") if isinstance(options, dict) else "agent"
+    if strategy != "agent":
+        raise refuse(rules, "search_strategy", value=strategy)
+
+
 def _check_modalities(request: ChatRequest, rules: RuleTable) -> None:
+    if request.model.family.name == NO_MEDIA and request.media():
+        raise refuse(rules, "part_type")
     if request.model.family.any_mix:
         return
     for message in request.messages:
@@ -168,7 +187,9 @@ def _check_counts(request: ChatRequest, rules: RuleTable) -> None:
     }
     for message in request.messages:
         for (kind, inline), limit in limits.items():
-            count = sum(m.kind == kind and m.references[0].startswith("data:") == inline for m in message.media())
+            # A list of frames is a film: the pages number the films, in whatever form.
+            same = {"video", "frames"} if kind == "video" else {kind}
+            count = sum(m.kind in same and _is_inline(m) == inline for m in message.media())
             if count > limit:
                 raise refuse(rules, "too_many", kind=kind, limit=limit)
         for media in message.media():
@@ -177,13 +198,19 @@ def _check_counts(request: ChatRequest, rules: RuleTable) -> None:
                 raise refuse(rules, "frame_list_range", low=low, high=high)
 
 
+def _is_inline(media: Media) -> bool:
+    return bool(media.references) and media.references[0].startswith("data:")
+
+
 def _check_options(media: Media, rules: RuleTable) -> None:
     moving = media.kind in {"video", "frames"}
     fps = media.options.get("fps")
     if moving and fps is not None and not (_is_number(fps) and rules.limit("fps_min") <= fps <= rules.limit("fps_max")):
         raise refuse(rules, "fps_range")
-    low = rules.limit("frame_min_pixels_min") if moving else 1
+    low = rules.limit("frame_min_pixels_min" if moving else "image_min_pixels_min")
     high = rules.limit("frame_max_pixels_max" if moving else "image_max_pixels_max")
+    if not _whole(media.options.get("total_pixels"), low, None):
+        raise refuse(rules, "pixels_range", name="total_pixels", low=low, high="inf")
     for name in ("min_pixels", "max_pixels"):
         if not _whole(media.options.get(name), low, high):
             raise refuse(rules, "pixels_range", name=name, low=low, high=high)

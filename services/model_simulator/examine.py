@@ -69,6 +69,8 @@ class Examiner:
             raise refuse(self._rules, "video_too_long")
         if clip.duration_seconds < family.video_min_seconds:
             raise refuse(self._rules, "video_too_short")
+        if max(clip.width, clip.height) > self._rules.limit("image_ratio_max") * min(clip.width, clip.height):
+            raise refuse(self._rules, "video_ratio")
         return clip
 
     async def _bytes(self, reference: str, max_bytes: int) -> bytes:

@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 Basis = Literal["documented", "observed", "assumed"]
 
+NO_MEDIA = "none"
+"""The family of models that take text alone."""
 # Rows of these files are named by their file; the others start with a model's or a family's name already.
 _FILES = {"models": "", "families": "", "limits": "limit/", "refusals": "refusal/"}
 
@@ -60,6 +62,11 @@ class Family:
     image_max_count_inline: int
     image_max_bytes: int
 
+    @property
+    def takes_pixels(self) -> bool:
+        """Whether the pages list pixel parameters and `fps` for it (CHAT: 3.8 and 3.5 only); else they are ignored."""
+        return self.image_high_tokens > 0
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Model:
@@ -106,7 +113,7 @@ def load_rules() -> RuleTable:
             if row.id in rows:
                 raise ValueError(f"rules/{name}.toml: {row.id} is given twice; keep one row")
             rows[row.id] = row
-    families = {name: _family(name, rows) for name in _names(rows, "factor_pixels")}
+    families = {name: _family(name, rows) for name in _names(rows, "factor_pixels")} | {NO_MEDIA: _no_media()}
     models = {name: _model(name, rows, families) for name in _names(rows, "family")}
     aliases = {row.id.removeprefix("alias/"): models[row.value] for row in rows.values() if row.id.startswith("alias/")}
     return RuleTable(rows=rows, families=families, models=models | aliases)
@@ -124,6 +131,11 @@ def _names(rows: dict[str, Row], field: str) -> list[str]:
 def _family(name: str, rows: dict[str, Row]) -> Family:
     values = {field.name: rows[f"{name}/{field.name}"].value for field in fields(Family) if field.name != "name"}
     return Family(name=name, **values)
+
+
+def _no_media() -> Family:
+    nothing: dict[str, Any] = {field.name: 0 for field in fields(Family)}
+    return Family(**(nothing | {"name": NO_MEDIA, "any_mix": False}))
 
 
 def _model(name: str, rows: dict[str, Row], families: dict[str, Family]) -> Model:

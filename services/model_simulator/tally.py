@@ -71,7 +71,8 @@ def tally_input(request: ChatRequest, facts: tuple[Facts, ...], rules: RuleTable
 
 def _of_media(media: Media, fact: Facts, request: ChatRequest, rules: RuleTable) -> InputTally:
     family, options = request.model.family, media.options
-    pixels = {name: options.get(name) for name in ("min_pixels", "max_pixels")} if family.image_high_tokens else {}
+    pixels = {name: options.get(name) for name in ("min_pixels", "max_pixels")} if family.takes_pixels else {}
+    total = options.get("total_pixels") if pixels else None
     match fact:
         case Picture():
             high = request.fields.get("vl_high_resolution_images") is True
@@ -81,8 +82,9 @@ def _of_media(media: Media, fact: Facts, request: ChatRequest, rules: RuleTable)
         case Recording():
             return InputTally(audio=audio_tokens(fact.duration_seconds, family, rules))
         case Sequence(pictures=pictures):
-            first = pictures[0]
-            return InputTally(video=frames_tokens(first.width, first.height, len(pictures), family, rules, **pixels))
+            first, count = pictures[0], len(pictures)
+            video = frames_tokens(first.width, first.height, count, family, rules, total_pixels=total, **pixels)
+            return InputTally(video=video)
         case Clip():
             return _of_clip(fact, media, request, rules, pixels)
 
@@ -92,7 +94,7 @@ def _of_clip(
 ) -> InputTally:
     family = request.model.family
     fps = rules.limit("fps_default")
-    if family.image_high_tokens and rules.limit("fps_sets_sampling"):
+    if family.takes_pixels and rules.limit("fps_sets_sampling"):
         fps = media.options.get("fps") or fps
     try:
         count = sampled_frames(
