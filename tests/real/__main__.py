@@ -84,7 +84,7 @@ async def _until_told(folder: Path) -> None:
             unfinished.touch(mode=0o600)  # it holds keys
             unfinished.write_text(pids + lines)
             unfinished.replace(folder / "environment")
-            await stack.wait_for_death()
+            await asyncio.Event().wait()  # also when a broker is killed by hand, to see what happens
 
 
 def _keeper(folder: Path) -> int | None:
