@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from analysis_worker.offsets import Offsets, Partition, Ticket
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from analysis_worker.window import Slot, Window
 
 log = logging.getLogger(__name__)
+LOOK_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,12 +102,21 @@ class Intake:
             await asyncio.wait(settling, timeout=seconds)
 
     async def drain(self, *, seconds: float) -> int:
-        """Let what is under way end, then cancel the rest; returns how many were cut off."""
+        """Let what is under way end, then cancel the rest; returns how many were cut off.
+
+        What holds no slot does nothing: it waits for another worker's claim or for somebody to mend something, and is
+        left to whoever has its partition next.
+        """
         self.forget_waiting()
-        tasks = [work.task for work in self._works.values() if work.task]
-        if tasks:
-            await asyncio.wait(tasks, timeout=seconds)
-        cut = [task for task in tasks if not task.done()]
+        ends_at = asyncio.get_running_loop().time() + seconds
+        while (left := ends_at - asyncio.get_running_loop().time()) > 0 and self._works:
+            for work in self._works.values():
+                if work.task and not work.slot.held:
+                    work.task.cancel()
+            await asyncio.wait(
+                [work.task for work in self._works.values() if work.task], timeout=min(left, LOOK_SECONDS)
+            )
+        cut = [work.task for work in self._works.values() if work.task]
         for task in cut:
             task.cancel()
         await asyncio.gather(*cut, return_exceptions=True)

@@ -59,6 +59,11 @@ class Slot:
         self.buried = False
         self.ends_at = math.inf
 
+    @property
+    def held(self) -> bool:
+        """Whether the slot is held: something is done."""
+        return self._held
+
     async def __aenter__(self) -> Self:
         """Wait for a slot."""
         await self.take()
