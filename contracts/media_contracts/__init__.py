@@ -31,6 +31,14 @@ from media_contracts.instants import Instant, format_instant, parse_instant
 from media_contracts.money import Money
 from media_contracts.progress import AnalysisProgress
 from media_contracts.records import ContractError, Fault, Headers, KafkaRecord, Reason
+from media_contracts.references import (
+    Reference,
+    ReferenceCheck,
+    ReferenceMismatch,
+    find_artifact,
+    read_reference,
+    read_result,
+)
 from media_contracts.requested import AnalysisRequested, Clip, Limits, MediaItem, ModelChoice, Reasoning, Speech, Turn
 from media_contracts.topics import TopicCard, load_topic_cards
 from media_contracts.usage import EstimatedUsage, InputUsage, OutputUsage, Usage
@@ -65,6 +73,9 @@ __all__ = [
     "ProgressEvent",
     "Reason",
     "Reasoning",
+    "Reference",
+    "ReferenceCheck",
+    "ReferenceMismatch",
     "RequestRef",
     "RequestedEvent",
     "ResultRef",
@@ -81,7 +92,10 @@ __all__ = [
     "decode_requested",
     "encode_completed",
     "encode_event",
+    "find_artifact",
     "format_instant",
     "load_topic_cards",
     "parse_instant",
+    "read_reference",
+    "read_result",
 ]

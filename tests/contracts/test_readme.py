@@ -22,7 +22,7 @@ WORKERS_REASONS = {"request_conflict", "tenant_forbidden", "completion_too_large
 
 
 def test_every_block_of_python_is_one_that_the_tests_run():
-    assert TEXT.count("```python") == len(BLOCKS) == 4
+    assert TEXT.count("```python") == len(BLOCKS) == 5
 
 
 @pytest.mark.parametrize("name", sorted(BLOCKS))
