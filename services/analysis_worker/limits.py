@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from analysis_worker import errors
 from analysis_worker.cards import modality_of
+from analysis_worker.request_body import InlineSource, data_uri_length
 from media_contracts import Money
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 INLINE: Final = "inline"
 # Far above any camera, far below what a header can claim: Pillow's own limit for a decompression bomb.
 PIXELS_MAX: Final = 178_956_970
-
-_PREFIX: Final = "data:;base64,"
 
 
 def check_media(card: ModelCard, items: Sequence[ProbedMedia], delivery: Delivery) -> None:
@@ -89,15 +88,15 @@ def check_frames(card: ModelCard, count: int, *, name: str = "a list") -> None:
         raise errors.MediaTooMany(f"{name} has {count} frames; {card.name} takes {low} to {_bound(high)} in a list")
 
 
-def data_uri_bytes(*, size_bytes: int, content_type: str) -> int:
-    """The length of `data:{content_type};base64,…` for that many bytes; base64 pads to groups of three."""
-    return len(_PREFIX) + len(content_type) + 4 * -(-size_bytes // 3)
+def inline_bytes(item: ProbedMedia) -> int:
+    """The length of the data URI in which the item would travel; of a list of frames that of its largest."""
+    return data_uri_length(item.kind, InlineSource(content_type=item.content_type, size_bytes=item.size_bytes))
 
 
 def fits_inline(card: ModelCard, item: ProbedMedia) -> bool:
     """Whether the item's data URI stays below the card's limit (400 `Exceeded limit on max bytes per data-uri item`)."""
     most = card.media_limits(item.kind).bytes_inline
-    return most is None or data_uri_bytes(size_bytes=item.size_bytes, content_type=item.content_type) < most
+    return most is None or inline_bytes(item) < most
 
 
 def check_context(
@@ -205,9 +204,8 @@ def check_budget(*, bound: Money | None, left: Money, model: str) -> None:
 def _check_bytes(card: ModelCard, item: ProbedMedia, limits: MediaLimits, *, inline: bool) -> None:
     if inline:
         if not fits_inline(card, item):
-            encoded = data_uri_bytes(size_bytes=item.size_bytes, content_type=item.content_type)
             raise errors.MediaTooLarge(
-                f"{_name(item)} is {encoded:,} bytes as a data URI; below {limits.bytes_inline:,} are taken inline; "
+                f"{_name(item)} is {inline_bytes(item):,} bytes as a data URI; below {limits.bytes_inline:,} are taken inline; "
                 "let the model reach the store (S3_PUBLIC_ENDPOINT) or shrink it"
             )
     elif limits.bytes_by_url is not None and item.size_bytes > limits.bytes_by_url:

@@ -13,8 +13,8 @@ from analysis_worker.limits import (
     check_item,
     check_media,
     check_parameters,
-    data_uri_bytes,
     fits_inline,
+    inline_bytes,
 )
 from analysis_worker.probed import ProbedMedia
 from media_contracts import Money
@@ -124,8 +124,9 @@ def test_the_published_number_itself_is_allowed(card, item, delivery):
 
 def test_the_inline_limit_counts_the_whole_data_uri():
     prefix = "data:image/jpeg;base64,"
-    assert data_uri_bytes(size_bytes=3, content_type="image/jpeg") == len(prefix) + 4
-    assert data_uri_bytes(size_bytes=4, content_type="image/jpeg") == len(prefix) + 8
+    assert inline_bytes(image(size_bytes=3)) == len(prefix) + 4
+    assert inline_bytes(image(size_bytes=4)) == len(prefix) + 8
+    assert inline_bytes(film(size_bytes=4)) == inline_bytes(sound(size_bytes=4)) == len("data:;base64,") + 8
     largest = (10_485_760 - 1 - len(prefix)) // 4 * 3
     assert fits_inline(PLUS, image(size_bytes=largest))
     assert not fits_inline(PLUS, image(size_bytes=largest + 1))
