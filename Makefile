@@ -5,14 +5,15 @@ BIN := $(ROOT)/.venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PACKAGES := $(ROOT)/pyproject.toml $(ROOT)/contracts/pyproject.toml
 TESTS ?=
+DRILLS ?=
 PROVIDER ?= simulator
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo stack test test-real check format lock clean
+.PHONY: help install demo stack drill drill-small test test-real check format lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' "$(ROOT)/Makefile"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' "$(ROOT)/Makefile"
 
 $(BIN)/.installed: $(ROOT)/requirements.lock $(PACKAGES)
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11"; exit 1; }
@@ -40,6 +41,13 @@ test: $(BIN)/.installed-dev ## Install and pass all tests (TESTS=path to choose)
 
 test-real: $(BIN)/.installed-dev ## Pass the system tests on Apache Kafka and MinIO (needs JDK 17+, Maven, Go)
 	@cd "$(ROOT)" && "$(BIN)/python" -m tests.real.install && "$(BIN)/python" -m pytest -q -n 2 --dist loadfile --stack real $(if $(TESTS),$(TESTS),tests/system tests/real)
+
+drill-small: $(BIN)/.installed-dev ## Run every drill at its small size, the kills at I/O points on Apache Kafka too
+	@cd "$(ROOT)" && "$(BIN)/python" -m tests.real.install && "$(BIN)/python" -m pytest -q -n 2 -m drill tests/drills
+	@cd "$(ROOT)" && DRILL_STACK=real "$(BIN)/python" -m pytest -q -n 0 -m drill -k io_points tests/drills
+
+drill: $(BIN)/.installed-dev ## Run every drill at full size on Apache Kafka and write docs/drills (two hours; DRILLS=names to choose)
+	@cd "$(ROOT)" && "$(BIN)/python" -m tests.real.install && "$(BIN)/python" -m tests.drills --stack real --size full $(DRILLS)
 
 check: $(BIN)/.installed-dev ## Lint and type-check
 	@cd "$(ROOT)" && "$(BIN)/ruff" format --check --quiet . && "$(BIN)/ruff" check --quiet . && "$(BIN)/mypy" --no-error-summary
