@@ -51,6 +51,8 @@ class Profile:
     spoken: bool = False
     brief: str | None = field(default=None, repr=False)
     """The prompt in at most 50 words, for a quick look (001_c4bbddce233d9b12.txt)."""
+    timelines: tuple[str, ...] = ()
+    """JSON Pointers to the lists of its schema whose items have times (timeline.py)."""
 
     def prompt_of(self, length: Literal["brief", "whole"]) -> str:
         """Return the prompt of that length, the whole one where there is no brief one."""
@@ -118,6 +120,7 @@ class _ProfileFile(BaseModel):
     # 2.0 itself is refused (provider.md §2c).
     temperature: Annotated[float, Field(ge=0, lt=2)] | None = None
     spoken: bool = False
+    timelines: list[Annotated[str, Field(pattern=r"^(/[^/*]+)+$")]] = []
 
 
 def load_profiles(extra: Path | None = None) -> Profiles:
@@ -168,6 +171,7 @@ def _read_profile(place: Path, faults: list[str]) -> Profile | None:
         max_output_tokens=settings.max_output_tokens,
         temperature=settings.temperature,
         spoken=settings.spoken,
+        timelines=tuple(settings.timelines),
     )
 
 

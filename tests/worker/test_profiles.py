@@ -8,6 +8,24 @@ from analysis_worker.profiles import load_profiles
 GOOD = {"profile.toml": 'version = "2"\nkinds = ["image"]\n', "prompt.md": "Look.", "schema.json": '{"type": "object"}'}
 
 
+# 001_c4bbddce233d9b12.txt: the sections of its recommended prompts and of its samples, as pointers without indexes;
+# 004_142ddfeb2eb1f632.txt: "transcribe this and judge the speaker's emotion"
+SPOKEN = ("/speakers/speaker", "/speakers/profile", "/transcript/start_seconds", "/transcript/end_seconds")
+SPOKEN += ("/transcript/speaker", "/transcript/state", "/transcript/content")
+TOLD = ("/storyline/start_seconds", "/storyline/end_seconds", "/storyline/description")
+READ = ("/visible_text/start_seconds", "/visible_text/end_seconds", "/visible_text/text", "/visible_text/appearance")
+SEEDS = {
+    "storyline": (*TOLD, *READ, *SPOKEN),
+    "audio_storyline": (*TOLD, *SPOKEN),
+    "dialects": ("/voices/dialect", "/voices/characteristics", "/voices/emotional_state", "/voices/lines"),
+    "lyrics": ("/lines/start_seconds", "/lines/end_seconds", "/lines/text"),
+    "subtitles": ("/cues/start_seconds", "/cues/end_seconds", "/cues/text"),
+    "transcribe": ("/segments/text", "/segments/speaker"),
+    "emotion": ("/segments/emotion", "/segments/speaker"),
+    "meeting_minutes": ("/summary", "/decisions", "/action_items/owner"),
+}
+
+
 def write(folder, name, **files):
     place = folder / name
     place.mkdir(parents=True)
@@ -18,7 +36,8 @@ def write(folder, name, **files):
 
 def test_the_profiles_that_every_installation_has():
     profiles = load_profiles()
-    assert {"answer", "describe", "product_video", "moderation", "visible_text"} <= set(profiles.names)
+    every = "answer audio_storyline describe dialects emotion lyrics meeting_minutes moderation product_video storyline"
+    assert profiles.names == (*every.split(), "subtitles", "transcribe", "visible_text")
 
 
 def test_the_product_video_profile_asks_for_the_keys_of_the_seed():
@@ -29,14 +48,56 @@ def test_the_product_video_profile_asks_for_the_keys_of_the_seed():
 
 
 @pytest.mark.parametrize("name", load_profiles().names)
-def test_a_shipped_profile_is_usable_by_the_smallest_model(name):
+def test_a_shipped_profile_says_all_that_a_call_needs(name):
     profile = load_profiles().get(name)
     assert profile.prompt.strip()
     assert profile.version
     assert len(profile.schema_sha256) == 64
-    # provider.md §1a: turbo and 2.5-7b give at most 2,048 tokens
-    assert profile.max_output_tokens <= 2_048
+    # provider.md §1a: 3-omni-flash gives at most so many; for smaller ones the plan takes the card's limit
+    assert profile.max_output_tokens <= 16_384
     assert profile.schema.faults([]) != ()
+
+
+@pytest.mark.parametrize("name", load_profiles().names)
+def test_a_shipped_schema_is_one_that_models_and_readers_can_follow(name):
+    schema = json.loads(load_profiles().get(name).schema_text)
+    assert len(json.dumps(schema)) < 4_096  # it is a part of every prompt
+    for path, part in objects_of(schema):
+        assert part["additionalProperties"] is False, path
+        # Every key is there, or the reader has to tell "none" from "forgotten".
+        assert part["required"] == list(part["properties"]), path
+
+
+def objects_of(schema, path=""):
+    if schema.get("type") == "object":
+        yield path, schema
+    for name, inner in schema.get("properties", {}).items():
+        yield from objects_of(inner, f"{path}/{name}")
+    if "items" in schema:
+        yield from objects_of(schema["items"], f"{path}[]")
+
+
+@pytest.mark.parametrize("name", load_profiles().names)
+def test_every_list_with_times_is_checked_as_a_timeline(name):
+    profile = load_profiles().get(name)
+    schema = json.loads(profile.schema_text)
+    timed = {path.removesuffix("[]") for path, part in objects_of(schema) if "start_seconds" in part["properties"]}
+    assert timed == set(profile.timelines)
+
+
+@pytest.mark.parametrize(("name", "keys"), SEEDS.items())
+def test_a_profile_of_the_seeds_asks_for_what_the_seed_asks_for(name, keys):
+    schema = json.loads(load_profiles().get(name).schema_text)
+    found = {(path + "/").replace("[]", "") + key for path, part in objects_of(schema) for key in part["properties"]}
+    assert set(keys) <= found
+
+
+def test_an_operators_timelines_are_pointers(tmp_path):
+    write(tmp_path, "timed", profile__toml='version = "1"\nkinds = ["image"]\ntimelines = ["/cues"]')
+    assert load_profiles(tmp_path).get("timed").timelines == ("/cues",)
+    write(tmp_path, "wrong", profile__toml='version = "1"\nkinds = ["image"]\ntimelines = ["cues"]')
+    with pytest.raises(Stopped, match="timelines"):
+        load_profiles(tmp_path)
 
 
 @pytest.mark.parametrize("name", load_profiles().names)
