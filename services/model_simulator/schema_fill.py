@@ -15,6 +15,7 @@ import jsonschema_rs
 
 from model_simulator.schema_parts import has_type, is_bounded_above, merged, number_bounds, without
 from model_simulator.schema_text import fit_text, formatted
+from model_simulator.timelines import spread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,6 +63,9 @@ def fill_schema(schema: Any, material: Material) -> Any:
     for attempt in range(_MAX_TRIES):
         drawn = material if not attempt else replace(material, digest=f"{material.digest}#{attempt}")
         value = _Filler(root=schema, material=drawn).fill(schema, "", 0)
+        timed = spread(value, seconds=material.numbers.get("duration_seconds", 10.0))
+        if timed != value and (validator is None or validator.is_valid(timed)):
+            return timed
         if validator is None or validator.is_valid(value):
             return value
     return value

@@ -1,0 +1,86 @@
+"""Subtitles as files: what is written is read back by a parser of ours and by FFmpeg's, cue by cue."""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+
+import av
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis_worker.subtitles import Cue, read_cues, to_srt, to_webvtt
+
+ITEMS = [
+    {"start_seconds": 12.68, "end_seconds": 16.96, "text": "貓線繞過樹搖晃的月光"},  # 001_c4bbddce233d9b12.txt
+    {"start_seconds": 18.4, "end_seconds": 22.8, "text": "Tom & <i>Jerry</i>\n\n -- said"},
+    {"start_seconds": 3_605.0005, "end_seconds": 3_605, "text": "00:00:01 --\ufeff> 00:00:02"},
+    {"start_seconds": 3_700, "end_seconds": 3_701, "text": " \n "},
+]
+
+
+def test_srt_is_numbered_with_a_comma_before_the_milliseconds():
+    assert to_srt(read_cues(ITEMS)) == (
+        "1\n00:00:12,680 --> 00:00:16,960\n貓線繞過樹搖晃的月光\n\n"
+        "2\n00:00:18,400 --> 00:00:22,800\nTom & <i>Jerry</i>\n-- said\n\n"
+        "3\n01:00:05,000 --> 01:00:05,001\n00:00:01 → 00:00:02\n\n"
+    )
+
+
+def test_webvtt_has_its_head_and_escapes_what_is_markup():
+    assert to_webvtt(read_cues(ITEMS)) == (
+        "WEBVTT\n\n"
+        "00:00:12.680 --> 00:00:16.960\n貓線繞過樹搖晃的月光\n\n"
+        "00:00:18.400 --> 00:00:22.800\nTom &amp; &lt;i&gt;Jerry&lt;/i&gt;\n-- said\n\n"
+        "01:00:05.000 --> 01:00:05.001\n00:00:01 → 00:00:02\n"
+    )
+
+
+def test_without_cues_there_is_an_empty_file():
+    assert (to_srt(()), to_webvtt(())) == ("", "WEBVTT\n")
+
+
+TIMES = st.floats(0, 40_000, allow_nan=False)
+CUES = st.lists(
+    st.fixed_dictionaries({"start_seconds": TIMES, "end_seconds": TIMES, "text": st.text(max_size=30)}), max_size=6
+)
+CUE = re.compile(r"(\d+):(\d\d):(\d\d)[,.](\d{3}) --> (\d+):(\d\d):(\d\d)[,.](\d{3})$")
+
+
+def parse(text, *, numbered):
+    """Blocks between empty lines, as the simplest reader does; lines end with a line feed alone."""
+    cues = []
+    for block in text.split("\n\n"):
+        lines = block.rstrip("\n").split("\n")[1 if numbered else 0 :]
+        if match := CUE.match(lines[0] if lines else ""):
+            h, m, s, ms, h2, m2, s2, ms2 = map(int, match.groups())
+            start, end = ((h * 60 + m) * 60 + s) * 1_000 + ms, ((h2 * 60 + m2) * 60 + s2) * 1_000 + ms2
+            said = "\n".join(lines[1:])
+            cues.append(Cue(start_ms=start, end_ms=end, text=said if numbered else html.unescape(said)))
+    return tuple(cues)
+
+
+@given(CUES)
+def test_what_is_written_is_read_back(items):
+    cues = read_cues(items)
+    assert parse(to_srt(cues), numbered=True) == cues
+    for cue in cues:
+        assert cue.end_ms > cue.start_ms
+        assert cue.text.strip()
+    written = to_webvtt([Cue(start_ms=c.start_ms, end_ms=c.end_ms, text=html.escape("x")) for c in cues])
+    assert len(parse(written, numbered=False)) == len(cues)
+    assert to_webvtt(cues).count("-->") == to_srt(cues).count("-->") == len(cues)
+
+
+@pytest.mark.parametrize(("write", "form"), [(to_srt, "srt"), (to_webvtt, "webvtt")])
+def test_ffmpeg_reads_every_cue(write, form):
+    cues = read_cues(ITEMS)
+    with av.open(io.BytesIO(write(cues).encode()), format=form) as container:
+        packets = [packet for packet in container.demux() if packet.size]
+    found = [
+        (round(packet.pts * packet.time_base * 1_000), round(packet.duration * packet.time_base * 1_000))
+        for packet in packets
+    ]
+    assert found == [(cue.start_ms, cue.end_ms - cue.start_ms) for cue in cues]
