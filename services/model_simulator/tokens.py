@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -110,7 +111,9 @@ def frames_tokens(
 
 def audio_tokens(seconds: float, family: Family, rules: RuleTable) -> int:
     """Tokens of a recording that is listened to; less than a second counts as one (S1, S2)."""
-    exact = max(seconds, float(rules.limit("audio_min_seconds"))) * family.audio_tokens_per_second
+    # In decimals: 1.12 s at 25 a second are 28 tokens, and 28.000000000000004 as a product of floats.
+    least, rate = (Decimal(str(value)) for value in (rules.limit("audio_min_seconds"), family.audio_tokens_per_second))
+    exact = max(Decimal(str(seconds)), least) * rate
     return math.ceil(exact) if rules.limit("audio_tokens_round_up") else int(exact)
 
 
