@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from analysis_worker import telemetry as names
+from analysis_worker.calibration import Calibration, Comparison, comparisons
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 # An analysis takes from a fraction of a second to many minutes (conventions.md §3.1 finds the usual 82 s low).
 _SECONDS: Final = (0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 300, 600, 1800)
+# The bound of a plan allows 1.2 (prices.DEFAULT_MARGIN).
+_RATIOS: Final = (0.5, 0.8, 0.9, 0.95, 1, 1.05, 1.1, 1.2, 1.5, 2)
 
 
 class Metrics:
@@ -29,6 +32,9 @@ class Metrics:
         self._calls = Counter(names.METRIC_CALLS, "By model and outcome.", ("model", "outcome"), registry=registry)
         self._tokens = Counter(names.METRIC_TOKENS, "Tokens.", ("model", "direction", "basis"), registry=registry)
         self._cost = Counter(names.METRIC_COST, "Money.", ("model", "currency"), registry=registry)
+        self._ratio = Histogram(names.METRIC_ESTIMATE_RATIO, "1.", ("model",), registry=registry, buckets=_RATIOS)
+        self._factor = Gauge(names.METRIC_CALIBRATION, "1.", ("model",), registry=registry)
+        self._calibrations: dict[str, Calibration] = {}
         self._first_token = Histogram(names.METRIC_FIRST_TOKEN, "Seconds.", registry=registry, buckets=_SECONDS)
         self._total = Histogram(names.METRIC_TOTAL, "Seconds.", registry=registry, buckets=_SECONDS)
 
@@ -53,11 +59,23 @@ class Metrics:
                 self._tokens.labels(attempt.model, direction, "estimated").inc(guessed)
             if attempt.cost is not None:
                 self._cost.labels(attempt.model, attempt.cost.currency).inc(float(attempt.cost.decimal))
+        for call in comparisons(completion):
+            self._compare(call)
         timings = completion.timings
         if timings.first_token_seconds is not None:
             self._first_token.observe(timings.first_token_seconds)
         if timings.total_seconds is not None:
             self._total.observe(timings.total_seconds)
+
+    def _compare(self, call: Comparison) -> None:
+        """Observe how far an estimate was off, and show what was learned of its model."""
+        learned = self._calibrations.get(call.model, Calibration()).with_call(
+            estimated_tokens=call.estimated_tokens, actual_tokens=call.actual_tokens
+        )
+        self._calibrations[call.model] = learned
+        self._ratio.labels(call.model).observe(call.actual_tokens / call.estimated_tokens)
+        if learned.factor is not None:
+            self._factor.labels(call.model).set(learned.factor)
 
     def count_dead_letter(self, reason: str) -> None:
         """Count a record that was no valid request."""

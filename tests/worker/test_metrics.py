@@ -50,3 +50,27 @@ def test_a_gauge_is_read_when_it_is_asked_for():
     metrics.watch(names.METRIC_IN_FLIGHT, lambda: len(slots))
     slots.append("taken")
     assert read(metrics, names.METRIC_IN_FLIGHT) == 1
+
+
+def compared(model, estimated, actual):
+    path = next(path for path in sorted(EXAMPLES.glob("*.json")) if '"succeeded"' in path.read_text())
+    document = json.loads(path.read_text(encoding="utf-8"))
+    data = document.get("data", document)
+    usage = data["attempts"][0]["usage"]
+    usage |= {"input_tokens": actual, "total_tokens": actual + usage["output_tokens"], "cached_input_tokens": None}
+    usage["input"] = dict.fromkeys(usage["input"])
+    usage.pop("estimated", None)
+    attempt = data["attempts"][0] | {"model": model, "kind": "analysis", "basis": "reported", "cost": None}
+    data |= {"model": model, "attempts": [attempt], "usage": usage, "cost": None}
+    data["estimate"] = {"input_tokens": estimated, "cost": None}
+    return AnalysisCompleted.model_validate_json(json.dumps(data))
+
+
+def test_an_estimate_is_held_against_what_was_reported_and_the_factor_of_its_model_is_shown():
+    metrics = Metrics()
+    for model, estimated, actual in (("a", 1000, 1100), ("a", 3000, 2900), ("b", 100, 50)):
+        metrics.count(compared(model, estimated, actual))
+    assert read(metrics, "media_analysis_calibration_factor", model="a") == pytest.approx(1.0)
+    assert read(metrics, "media_analysis_calibration_factor", model="b") == pytest.approx(0.5)
+    assert read(metrics, "media_analysis_estimate_ratio_count", model="a") == 2
+    assert read(metrics, "media_analysis_estimate_ratio_sum", model="a") == pytest.approx(1.1 + 2900 / 3000)
