@@ -4,114 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Final, get_args
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from analysis_worker.catalogue import Catalogue, DetailLevel, load_catalogue
+from analysis_worker.catalogue import load_catalogue
 from analysis_worker.detail import Level
 from analysis_worker.errors import Rejected
 from analysis_worker.limits import fits_inline
 from analysis_worker.local import BUCKET
-from analysis_worker.outline import (
-    Outline,
-    Wishes,
-    check_sizes,
-    check_turns,
-    cost_bound,
-    outline,
-    read_wishes,
-)
+from analysis_worker.outline import Outline, Wishes, check_sizes, check_turns, cost_bound, outline, read_wishes
 from analysis_worker.probe import HEAD_BYTES, HeadSource, HeadTooShort, PathSource, ProbePool, ProbeSource, probe
 from analysis_worker.profiles import load_profiles
 from analysis_worker.settings import ModelSettings
 from analysis_worker.sniff import sniff
 from analysis_worker.values import Delivery, PlannedMedia
+from media_analysis.calibration import read_calibrations
+from media_analysis.outlook import Outlook, Question, show
 from media_contracts import AnalysisRequested, MediaItem, ModelChoice, Reasoning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from analysis_worker.calibration import Calibration
     from analysis_worker.cards import Kind, ModelCard
     from analysis_worker.probed import ProbedMedia
-    from analysis_worker.profiles import Profile
     from media_contracts import Money
 
-_MODALITIES: Final = ("text", "image", "audio", "video")
 _REJECTED: Final = 1
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Question:
-    """What would be asked, whichever model answers."""
-
-    request: AnalysisRequested
-    media: tuple[PlannedMedia, ...]
-    profile: Profile
-    catalogue: Catalogue
-    region: str
-
-    @property
-    def detail(self) -> DetailLevel:
-        """The level that the request names."""
-        return self.catalogue.details[self.request.model.detail]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Outlook:
-    """What one model makes of the files: a count and a bound, or the rejection that the worker would complete with."""
-
-    model: str
-    delivery: Delivery
-    question: _Question
-    wishes: Wishes | None
-    outline: Outline | None
-    bound: Money | None
-    rejection: Rejected | None
-
-    def document(self) -> dict[str, Any]:
-        """The JSON of DESIGN.md §3; `plan` says how the cost comes about and why a request would be refused."""
-        bound, fault = self.bound, self.rejection
-        tokens = self.outline.input_tokens if self.outline else None
-        return {
-            "model": self.model,
-            "input": None if tokens is None else {name: getattr(tokens, name) for name in _MODALITIES},
-            "input_tokens": None if tokens is None else tokens.total,
-            "cost": None if bound is None else {"amount": bound.amount, "currency": bound.currency},
-            "plan": {
-                "outcome": "accepted" if fault is None else "rejected",
-                "error": None if fault is None else {"code": fault.code, "message": fault.message},
-                "delivery": str(self.delivery),
-                "profile": self.question.profile.name,
-                "detail": self.question.request.model.detail,
-                "max_output_tokens": self.max_output_tokens,
-                "user_messages": self.user_messages,
-                "thinking": self.wishes.thinking.on if self.wishes else None,
-                "search": self.question.request.model.search or False,
-                "pixels": self.pixels,
-            },
-        }
-
-    @property
-    def max_output_tokens(self) -> int | None:
-        """The longest answer that is asked for; reasoning comes on top."""
-        return self.wishes.max_output_tokens(self.question.catalogue.card(self.model)) if self.wishes else None
-
-    @property
-    def user_messages(self) -> int | None:
-        """More than one where the model takes one kind of media a message."""
-        return sum(message.role == "user" for message in self.outline.messages) if self.outline else None
-
-    @property
-    def pixels(self) -> dict[str, int]:
-        """The pixel parameters that are sent, by name."""
-        chosen = asdict(self.wishes.pixels) if self.wishes else {}
-        return {name: value for name, value in chosen.items() if value}
 
 
 @click.command(name="estimate")
@@ -128,6 +51,11 @@ class _Outlook:
 @click.option("--instruction", default=None, metavar="TEXT", help="Free text added to the prompt.")
 @click.option("--max-output-tokens", type=click.IntRange(min=1), help="The answer's bound; the profile's by default.")
 @click.option("--region", metavar="NAME", help="The price list. [MODEL_REGION]")
+@click.option(
+    "--completions",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Completions, one a line: show what the provider counted for each estimated token.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, one for each model.")
 def command(  # noqa: PLR0917  (click passes options by name)
     files: tuple[Path, ...],
@@ -141,12 +69,13 @@ def command(  # noqa: PLR0917  (click passes options by name)
     instruction: str | None,
     max_output_tokens: int | None,
     region: str | None,
+    completions: Path | None,
     as_json: bool,  # noqa: FBT001  (click passes it by name)
 ) -> int:
     """Say what FILES in one request would count and cost, without asking a model.
 
     The cost is an upper bound, the one that `max_cost` is held against: the input with a margin and every token that
-    the answer may have. It is null where no price is known.
+    the answer may have. It is null where no price is known. What --completions teaches is shown and changes nothing.
 
     Exit code: 0 some model takes the files, 1 none does.
     """
@@ -167,7 +96,7 @@ def command(  # noqa: PLR0917  (click passes options by name)
         ),
     )
     profiles = load_profiles()
-    question = _Question(
+    question = Question(
         request=request,
         media=tuple(
             PlannedMedia(item=item, delivery=Delivery.INLINE, probed=facts)
@@ -177,12 +106,13 @@ def command(  # noqa: PLR0917  (click passes options by name)
         catalogue=catalogue,
         region=region or settings.region,
     )
-    outlooks = [_outlook(name, card, question) for name, card in cards.items()]
+    learned = read_calibrations(completions) if completions else {}
+    outlooks = [_outlook(name, card, question, learned.get(name)) for name, card in cards.items()]
     if as_json:
         for outlook in outlooks:
             click.echo(json.dumps(outlook.document(), ensure_ascii=False))
     else:
-        _show(outlooks)
+        show(outlooks)
     return _REJECTED if all(outlook.rejection for outlook in outlooks) else 0
 
 
@@ -223,7 +153,7 @@ def _read(path: Path, size_bytes: int) -> tuple[bytes, int]:
         return file.read(size_bytes), path.stat().st_size
 
 
-def _outlook(name: str, card: ModelCard, question: _Question) -> _Outlook:
+def _outlook(name: str, card: ModelCard, question: Question, learned: Calibration | None) -> Outlook:
     """Plan as the worker does, and keep what is known by the time of a rejection."""
     request, profile = question.request, question.profile
     wishes: Wishes | None = None
@@ -245,7 +175,7 @@ def _outlook(name: str, card: ModelCard, question: _Question) -> _Outlook:
         check_sizes(request, wishes, made, card=card, media=media)
     except Rejected as fault:
         rejection = fault
-    return _Outlook(
+    return Outlook(
         model=name,
         delivery=delivery,
         question=question,
@@ -253,35 +183,5 @@ def _outlook(name: str, card: ModelCard, question: _Question) -> _Outlook:
         outline=made,
         bound=bound,
         rejection=rejection,
+        learned=learned,
     )
-
-
-def _show(outlooks: Sequence[_Outlook]) -> None:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("model", no_wrap=True)
-    for heading in ("text", "image", "audio", "video", "input tokens", "costs at most"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for outlook in outlooks:
-        tokens, bound = outlook.outline and outlook.outline.input_tokens, outlook.bound
-        names = (*_MODALITIES, "total")
-        counts = ["-"] * len(names) if tokens is None else [f"{getattr(tokens, name):,}" for name in names]
-        table.add_row(outlook.model, *counts, "unknown" if bound is None else f"{bound.amount} {bound.currency}")
-    Console(highlight=False, markup=False).print(table)
-    for outlook in outlooks:
-        click.echo(f"{outlook.model}: {_plan(outlook)}")
-
-
-def _plan(outlook: _Outlook) -> str:
-    if outlook.rejection is not None or outlook.wishes is None:
-        fault = outlook.rejection
-        return f"rejected, {fault.code}: {fault.message}" if fault else "rejected"
-    way = "inline" if outlook.delivery is Delivery.INLINE else "by signed URL"
-    said = [f"profile {outlook.question.profile.name}", f"detail {outlook.question.request.model.detail}", way]
-    if (outlook.user_messages or 1) > 1:
-        said.append(f"spread over {outlook.user_messages} messages")
-    said += [f"{name} {value:,}" for name, value in outlook.pixels.items()]
-    if outlook.wishes.thinking.on:
-        said.append("thinking")
-    if outlook.wishes.parameters.search:
-        said.append("search")
-    return f"{', '.join(said)}, answer up to {outlook.max_output_tokens:,} tokens"

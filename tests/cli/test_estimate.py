@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     Run = Callable[..., tuple[int, str, str]]
 
+CONTRACTS = Path(__file__).parents[2] / "contracts" / "examples" / "completed" / "v1" / "valid"
 SAMPLES = Path(media_analysis.__file__).parent / "samples"
 PICTURE, FILM, VOICE = (str(SAMPLES / name) for name in ("rocket.jpg", "bigbuckbunny.mp4", "sense_and_sensibility.wav"))
 
@@ -104,6 +105,26 @@ def test_every_model_of_the_catalogue_is_compared(run: Run) -> None:
     assert code == 0
     assert out.count("answer up to") == 6
     assert "qwen-plus: rejected, media_kind_unsupported" in out
+
+
+def test_what_completions_teach_is_shown_and_changes_nothing(run: Run, tmp_path: Path) -> None:
+    arguments = (PICTURE, "--model", "qwen3.5-omni-plus", "--json")
+    plain = json.loads(run(*arguments)[1])
+    example = json.loads((CONTRACTS / "succeeded.json").read_text())
+    data = example.get("data", example)
+    data["estimate"] = {"input_tokens": 1000, "cost": None}
+    data["model"] = data["attempts"][0]["model"] = "qwen3.5-omni-plus"
+    counted = data["attempts"][0]["usage"]["input_tokens"]
+    lines = tmp_path / "completions.ndjson"
+    lines.write_text("\n".join(("not JSON", json.dumps(data), json.dumps({"topic": "t", "data": data}))))
+    taught = json.loads(run(*arguments, "--completions", str(lines))[1])
+    assert taught["plan"].pop("calibration") == {"factor": counted / 1000, "calls": 2}
+    assert plain["plan"].pop("calibration") is None
+    assert taught == plain
+    lines.write_text("{}\n")
+    code, _, err = run(*arguments, "--completions", str(lines))
+    assert code != 0
+    assert "no completion" in err
 
 
 def test_an_unknown_price_is_null_and_the_count_stays(run: Run) -> None:
