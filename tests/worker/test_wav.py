@@ -1,0 +1,69 @@
+"""A spoken answer as a file: whatever pieces it comes in, it opens with the `wave` module and holds every sample."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import wave
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis_worker.wav import HEADER_BYTES, SpeechLost, WavFile
+
+
+def opened(file: WavFile) -> wave.Wave_read:
+    return wave.open(io.BytesIO(b"".join(file.chunks())))
+
+
+@given(pieces=st.lists(st.binary(max_size=300), max_size=20))
+def test_how_it_is_cut_into_pieces_makes_no_difference(pieces):
+    sound = b"".join(pieces)
+    with WavFile() as file:
+        for piece in pieces:
+            file.write(piece)
+        if len(sound) < 2:
+            with pytest.raises(SpeechLost):
+                file.finish()
+            return
+        facts = file.finish()
+        whole = b"".join(file.chunks())
+        with opened(file) as read:
+            assert (read.getnchannels(), read.getsampwidth(), read.getframerate()) == (1, 2, 24_000)
+            assert read.readframes(read.getnframes()) == sound[: len(sound) // 2 * 2]
+            assert facts.duration_seconds == read.getnframes() / 24_000
+        assert (facts.size_bytes, facts.sha256) == (len(whole), hashlib.sha256(whole).hexdigest())
+
+
+def test_a_call_that_is_made_again_begins_anew():
+    with WavFile() as file:
+        file.write(b"\x01" * 4_001)
+        file.begin()
+        file.write(b"\x02\x03")
+        assert file.finish().size_bytes == HEADER_BYTES + 2
+        with opened(file) as read:
+            assert read.readframes(10) == b"\x02\x03"
+
+
+def test_what_is_beyond_the_bound_is_lost_as_a_whole_and_said():
+    with WavFile(max_bytes=10) as file:
+        file.write(b"\x00" * 8)
+        file.write(b"\x00" * 3)
+        file.write(b"\x00")
+        with pytest.raises(SpeechLost, match="more than 10 bytes"):
+            file.finish()
+        file.begin()
+        file.write(b"\x00" * 10)
+        assert file.finish().size_bytes == HEADER_BYTES + 10
+
+
+def test_silence_of_the_model_is_no_file():
+    with WavFile() as file, pytest.raises(SpeechLost, match="without a sound"):
+        file.finish()
+
+
+def test_the_file_has_no_name_that_a_crash_could_leave_behind(tmp_path):
+    with WavFile(directory=tmp_path) as file:
+        file.write(b"\x00" * 100_000)
+        assert list(tmp_path.iterdir()) == []
