@@ -113,7 +113,7 @@ async def analyse_locally(
                 default_model=model.name,
                 region=model.region,
             ),
-            accounts=Accounts(catalogue=catalogue, region=model.region),
+            accounts=Accounts(catalogue=catalogue, region=model.region, today=lambda: _now().date()),
             api=ModelApi(settings=model, client=client, clock=time.monotonic, now=_now),
             policy=RetryPolicy(max_attempts=3),
             key=None,

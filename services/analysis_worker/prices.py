@@ -72,6 +72,8 @@ def price(
             return None
         part = (line.tokens * line.price * factor / _PER).quantize(_SMALLEST)
         by[line.name] = by.get(line.name, Decimal(0)) + part
+    if searches and prices.search_call is not None:
+        by["search"] = (searches * prices.search_call * factor).quantize(_SMALLEST)
     total = Money.of(sum(by.values(), Decimal(0)), prices.currency)
     return Cost(
         amount=total.amount,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis_worker.cards import PriceChange
 from analysis_worker.catalogue import load_catalogue
 from analysis_worker.prices import price, upper_bound
 from analysis_worker.tokens import InputTokens
@@ -245,3 +247,48 @@ def test_not_knowing_the_split_never_makes_a_call_cheaper(*, text, image, video,
     assert exact is not None
     assert dark is not None
     assert dark.decimal >= exact.decimal
+
+
+SEARCHES = TURBO.model_copy(
+    update={"prices": {"beijing": TURBO.prices["beijing"].model_copy(update={"search_call": Decimal("0.01")})}}
+)
+
+
+def test_a_search_has_its_own_price_and_an_unknown_one_is_not_zero():
+    spent = usage(text=1000, written=1000)
+
+    def cost(card, searches):
+        found = price(usage=spent, card=card, region="beijing", speech=False, searches=searches)
+        return found and found.by
+
+    assert cost(SEARCHES, 0) == {"input_text": "0.0004", "output_text": "0.0016"}
+    assert cost(SEARCHES, 3) == {"input_text": "0.0004", "output_text": "0.0016", "search": "0.03"}
+    assert cost(SEARCHES, None) is None
+    assert cost(TURBO, 1) is None
+
+
+def test_nothing_bounds_what_a_model_searches():
+    bound = {"card": SEARCHES, "region": "beijing", "expected": InputTokens(text=1), "max_output_tokens": 1}
+    assert upper_bound(**bound, search=True) is None
+    assert upper_bound(**bound) is not None
+
+
+def test_the_prices_are_those_of_the_day():
+    change = PriceChange(name="later", input_text=Decimal(1))
+    prices = TURBO.prices["beijing"].model_copy(update={"changes": {date(2027, 1, 1): change}})
+    card = TURBO.model_copy(update={"prices": {"beijing": prices}})
+
+    def cost(day):
+        found = price(usage=usage(text=1_000_000), card=card, region="beijing", speech=False, on=day)
+        return found.amount, found.price_list
+
+    assert cost(None) == cost(date(2026, 12, 31)) == ("0.4", "alibaba-beijing-2026-09")
+    assert cost(date(2027, 1, 1)) == ("1", "later")
+    bound = {"card": card, "region": "beijing", "expected": InputTokens(text=1_000_000), "max_output_tokens": 0}
+    assert upper_bound(**bound, on=date(2027, 1, 1), margin=Decimal(1)).amount == "1"
+
+
+def test_reasoning_is_in_the_bound_at_the_price_of_text_out():
+    bound = {"card": FLASH, "region": "beijing", "expected": InputTokens(text=1), "margin": Decimal(0)}
+    assert upper_bound(**bound, max_output_tokens=1000).amount == "0.0069"
+    assert upper_bound(**bound, max_output_tokens=1000, max_reasoning_tokens=2000).amount == "0.0207"
