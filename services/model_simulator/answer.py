@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import orjson
 
 from model_simulator.facts import Clip, Facts, Picture, Recording, Sequence, digest_of
@@ -9,11 +11,16 @@ from model_simulator.schema_fill import Material, fill_schema
 from model_simulator.schema_find import find_schema
 
 _MARK = "Simulated answer"
+# A model that is told to read a marked text aloud says that text and nothing else.
+_READING = re.compile(r"\bread\b.*\baloud\b.*?<text>\n(?P<words>.*)\n</text>\s*\Z", re.IGNORECASE | re.DOTALL)
 _NO_MEDIA = ("No media was sent with this question.", "Only text was read.")
 
 
 def write_answer(*, texts: list[str], facts: tuple[Facts, ...], as_json: bool) -> str:
-    """JSON that fits the schema the prompt shows, a small JSON object in JSON mode without one, else prose."""
+    """The text that is to be read aloud; else JSON that fits the schema the prompt shows, a small JSON object in JSON mode without one, else prose."""
+    reading = _READING.search(texts[-1]) if texts else None
+    if reading is not None:
+        return reading["words"]
     schema = find_schema(texts)
     material = material_of(texts, facts)
     if schema is not None:

@@ -151,6 +151,12 @@ def _check_speech(request: ChatRequest, rules: RuleTable) -> None:
     if "*" not in voices and voice not in voices:
         *first, last = [f"'{name}'" for name in voices]
         raise refuse(rules, "voice", voices=", ".join(first) + f" or {last}")
+    if isinstance(audio, dict) and audio.get("format", "wav") != "wav":
+        raise refuse(rules, "speech_form")
+    if request.response_format() != "text":
+        raise refuse(rules, "speech_with_json", kind=request.response_format())
+    if not request.model.system_with_speech and any(message.role == "system" for message in request.messages):
+        raise refuse(rules, "speech_with_system", model=request.model_name)
 
 
 def _check_search(request: ChatRequest, rules: RuleTable) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from model_simulator.performance import Performance, Piece, produced
 from model_simulator.refusal import Refused, refuse
 from model_simulator.tally import InputTally, OutputTally, usage_object
+from model_simulator.voice import sound_of
 from model_simulator.wire import DONE, Envelope
 
 if TYPE_CHECKING:
@@ -252,4 +253,4 @@ class Delivery:
             case "text":
                 return self._envelope.text(piece.content)
             case "speech":
-                return self._envelope.speech(piece.content)
+                return self._envelope.speech(sound_of(piece.content, self._rules))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from base64 import b64encode
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from model_simulator.answer import write_answer, write_reasoning
 from model_simulator.tally import OutputTally
 from model_simulator.tokens import speech_tokens, text_tokens
+from model_simulator.voice import seconds_of, spoken_pieces
 
 if TYPE_CHECKING:
     from model_simulator.chat_request import ChatRequest
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
     from model_simulator.rule_table import RuleTable
     from model_simulator.scenario import Direction
 
-_PIECE_SECONDS = 0.5
 _SHORT_PARTS = 2  # a truncated answer keeps half of its text
 _PROSE = "Simulated answer: this is prose and no JSON at all, although JSON was asked for."
 _WRONG = '{"simulated": [{"unexpected": {"shape": null}}, 9007199254740993, "Simulated answer of a wrong shape."]}'
@@ -26,7 +23,7 @@ _WRONG = '{"simulated": [{"unexpected": {"shape": null}}, 9007199254740993, "Sim
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Piece:
-    """What one chunk carries."""
+    """What one chunk carries; of speech it is the text that is spoken, whose sound is made when it is sent."""
 
     kind: Literal["reasoning", "text", "speech"]
     content: str
@@ -59,10 +56,7 @@ def plan_performance(
     pieces = [Piece(kind="reasoning", content=part) for part in split(reasoning, size)]
     pieces += [Piece(kind="text", content=part) for part in split(kept, size)]
     if request.speech:
-        seconds = max(len(kept) / rules.limit("speech_characters_per_second"), _PIECE_SECONDS)
-        pieces += [Piece(kind="speech", content=_tone(rules.limit("speech_sample_rate")))] * math.ceil(
-            seconds / _PIECE_SECONDS
-        )
+        pieces += [Piece(kind="speech", content=part) for part in spoken_pieces(kept)]
     return Performance(pieces=tuple(pieces), finish_reason="length" if short else "stop")
 
 
@@ -100,7 +94,7 @@ def produced(pieces: tuple[Piece, ...], request: ChatRequest, rules: RuleTable) 
     """Output tokens of pieces, whether or not anybody received them."""
     text = "".join(piece.content for piece in pieces if piece.kind == "text")
     reasoning = "".join(piece.content for piece in pieces if piece.kind == "reasoning")
-    spoken = sum(piece.kind == "speech" for piece in pieces) * _PIECE_SECONDS
+    spoken = seconds_of("".join(piece.content for piece in pieces if piece.kind == "speech"), rules)
     return OutputTally(
         text=text_tokens(text, rules),
         reasoning=text_tokens(reasoning, rules),
@@ -114,10 +108,3 @@ def _output_limit(request: ChatRequest, reasoning_tokens: int) -> int:
     answer = request.fields.get("max_tokens") or limit
     both = min(request.fields.get("max_completion_tokens") or limit, limit)
     return max(0, min(answer, both - reasoning_tokens))
-
-
-@cache
-def _tone(rate: int) -> str:
-    """Half a second of a 440 Hz tone: 16-bit mono PCM at `rate` hertz without a header, in base64 (S1)."""
-    values = (round(8000 * math.sin(2 * math.pi * 440 * index / rate)) for index in range(int(rate * _PIECE_SECONDS)))
-    return b64encode(b"".join(value.to_bytes(2, "little", signed=True) for value in values)).decode()

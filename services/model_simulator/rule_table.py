@@ -83,6 +83,7 @@ class Model:
     stream_forced: bool
     json_mode: bool
     voices: tuple[str, ...]
+    system_with_speech: bool
     text_includes_reasoning: bool
 
 
@@ -155,5 +156,6 @@ def _model(name: str, rows: dict[str, Row], families: dict[str, Family]) -> Mode
         stream_forced=value("stream_forced"),
         json_mode=value("json_mode"),
         voices=tuple(value("voices")),
+        system_with_speech=value("system_with_speech"),
         text_includes_reasoning=value("text_includes_reasoning"),
     )

@@ -119,4 +119,4 @@ def audio_tokens(seconds: float, family: Family, rules: RuleTable) -> int:
 
 def speech_tokens(seconds: float, family: Family) -> int:
     """Tokens of a spoken answer (OMNI26)."""
-    return math.ceil(seconds * family.speech_tokens_per_second)
+    return math.ceil(Decimal(str(seconds)) * Decimal(str(family.speech_tokens_per_second)))

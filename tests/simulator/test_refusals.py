@@ -115,6 +115,10 @@ REQUESTS: dict[str, list[dict[str, Any]]] = {
     "speech_unsupported": [body(model=PLUS38, reasoning_effort="none", **SPEECH)],
     "speech_with_thinking": [body(model=FLASH3, enable_thinking=True, **SPEECH)],
     "voice": [body(model=TURBO, modalities=["text", "audio"], audio={"voice": "Tina", "format": "wav"})],
+    "speech_form": [body(modalities=["text", "audio"], audio={"voice": "Tina", "format": "mp3"})],
+    "speech_with_json": [body(JSON_TEXT, **SPEECH, **JSON_MODE)],
+    "speech_with_system": [{**messages(SYSTEM, USER), "model": name, **SPEECH} for name in (TURBO,)]
+    + [{**messages(SYSTEM, USER), "model": "qwen2.5-omni-7b", **SPEECH, "audio": {"voice": "Ethan", "format": "wav"}}],
     "mixed_modalities": [body(image(), audio(), model=FLASH3), body(image(), video(), model=TURBO)],
     "too_many": [
         body(*[audio()] * 2, model=FLASH3),

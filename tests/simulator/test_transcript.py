@@ -126,3 +126,29 @@ def test_reasoning_is_part_of_the_text_for_one_family_and_beside_it_for_another(
     assert details["text_tokens"] == inside["completion_tokens"] > details["reasoning_tokens"] > 0
     details = beside["completion_tokens_details"]
     assert details["text_tokens"] + details["reasoning_tokens"] == beside["completion_tokens"]
+
+
+def spoken(simulator: Simulator, words: str) -> tuple[str, bytes, dict[str, Any]]:
+    """Text, sound and output details of an answer to an order to read."""
+    order = text(f"Read the text aloud, word for word.\n<text>\n{words}\n</text>")
+    fields = {"modalities": ["text", "audio"], "audio": {"voice": "Cherry", "format": "wav"}}
+    chunks = events(simulator.ask(body(order, model="qwen-omni-turbo", **fields)).content)
+    deltas = [chunk["choices"][0]["delta"] for chunk in chunks if chunk["choices"]]
+    sound = b"".join(b64decode(delta["audio"]["data"]) for delta in deltas if "audio" in delta)
+    return text_of(chunks), sound, chunks[-1]["usage"]["completion_tokens_details"]
+
+
+def test_what_is_to_be_read_aloud_is_read_and_its_sound_is_as_long_as_the_text(simulator: Simulator) -> None:
+    for words in ("小羊羔", "The film shows a harbour, in the rain.\nTwice.", "a" * 200):
+        said, sound, details = spoken(simulator, words)
+        assert said == words
+        assert len(sound) / 2 / 24_000 == len(words) / 5
+        assert details["audio_tokens"] == -(-len(words) * 25 // 5)  # turbo: 25 tokens a second
+
+
+def test_two_texts_do_not_sound_alike_and_neither_is_silent(simulator: Simulator) -> None:
+    one, other = (spoken(simulator, words)[1] for words in ("left", "right"))
+    assert one[: len(other)] != other[: len(one)]
+    assert any(one)
+    assert any(other)
+    assert not any(spoken(simulator, "... ,,")[1])
