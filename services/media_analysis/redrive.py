@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from contextlib import aclosing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from media_analysis import environment
+from media_analysis.moment import MomentType
 from media_analysis.redrive_bucket import Bucket, Unread
 from media_analysis.redrive_failures import Choice, ask_again, choose, read_ended
 from media_analysis.redrive_letters import Unusable, read_letter, restore
 from media_analysis.redrive_run import running
 from media_analysis.redrive_show import tell_faults
 from media_analysis.redrive_topic import held_by
-from media_contracts import format_instant, parse_instant, topics
+from media_contracts import format_instant, topics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,25 +59,6 @@ Exit code:
   2  misused"""
 
 
-class _Moment(click.ParamType[datetime]):
-    """An RFC 3339 instant, or how long ago: 90s, 10m, 2h, 3d."""
-
-    name = "when"
-    _unit_seconds: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        if value[-1:] in self._unit_seconds and value[:-1].isdecimal():
-            return datetime.now(UTC) - timedelta(seconds=int(value[:-1]) * self._unit_seconds[value[-1]])
-        try:
-            return parse_instant(value)
-        except ValueError as error:
-            self.fail(
-                f"{value!r} is neither how long ago, such as 90s, 10m, 2h, 3d, nor an instant: {error}", param, ctx
-            )
-
-
 @click.command(name="redrive", help=_HELP)
 @click.option("--reason", "reasons", multiple=True, help="Dead letters of this reason; may be repeated.")
 @click.option("--failed", is_flag=True, help="Take recorded failures from the ledger.")
@@ -85,8 +67,8 @@ class _Moment(click.ParamType[datetime]):
 @click.option("--tenant", "tenants", multiple=True, help="Failures of this tenant; may be repeated.")
 @click.option("--profile", "profiles", multiple=True, help="Failures with this profile; may be repeated.")
 @click.option("--topic", "from_topics", multiple=True, help="Only what was sent to this topic; may be repeated.")
-@click.option("--since", type=_Moment(), help="Buried or recorded since: 2h ago, or an RFC 3339 instant.")
-@click.option("--until", type=_Moment(), help="Buried or recorded before: as --since.")
+@click.option("--since", type=MomentType(), help="Buried or recorded since: 2h ago, or an RFC 3339 instant.")
+@click.option("--until", type=MomentType(), help="Buried or recorded before: as --since.")
 @click.option("--limit", type=click.IntRange(1), help="At most so many.")
 @click.option("--yes", is_flag=True, help="Publish; without it, only show.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a record.")
