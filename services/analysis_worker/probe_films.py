@@ -1,29 +1,23 @@
 """In: a film or recording as a URL, a path or its bytes. Out: length, rate, sides, sound, read with PyAV.
 
-Runs in the probe's child process only. The demuxers are named one by one: playlists (HLS, concat) would let a stranger's
-"film" make us read other files and addresses (law 9).
+Runs in the probe's child process only.
 """
 
 from __future__ import annotations
 
 import contextlib
 import http.client
-import io
 import urllib.parse
 from pathlib import Path
 from typing import Any, Final
 
-import av
 import av.error
 from av.stream import Disposition
 
+from analysis_worker.film_source import opened_film
 from analysis_worker.probe_images import ProbeFault
 from analysis_worker.sniff import looks_like_text, sniff
 
-_DEMUXERS: Final = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,asf,mpeg,mpegts,wav,w64,mp3,aac,amr,amrnb,amrwb,ogg,flac,caf,aiff"
-)
-_PROTOCOLS: Final = {"url": "http,https,tcp,tls", "path": "file", "head": "file"}
 _START_BYTES: Final = 512
 _MICROSECONDS: Final = 1_000_000
 # Format by the demuxer's name: our name, content type of a film, content type of a recording.
@@ -50,20 +44,8 @@ def film_facts(job: dict[str, Any], head: bytes) -> dict[str, Any]:
     kind = job["kind"]
     if job["from"] == "head":
         _check_head(kind, head, job["size_bytes"])
-    options = {"format_whitelist": _DEMUXERS, "protocol_whitelist": _PROTOCOLS[job["from"]]}
-    if job["from"] == "url":
-        # A redirect could lead anywhere; our own presigned URLs have none.
-        options |= {"headers": _header_lines(job["headers"]), "max_redirects": "0"}
-    source = io.BytesIO(head) if job["from"] == "head" else job["address"]
-    try:
-        with av.open(source, options=options, timeout=(job["wall_seconds"], job["wall_seconds"])) as container:
-            return _facts(container, kind)
-    except (av.error.HTTPClientError, av.error.HTTPServerError) as fault:
-        raise _http_fault(fault) from fault
-    except (av.error.ConnectionRefusedError, av.error.TimeoutError, av.error.ConnectionResetError) as fault:
-        raise ProbeFault("unreachable", f"the store did not answer: {fault.strerror}") from fault
-    except (av.error.FFmpegError, ValueError, OSError) as fault:
-        raise _named(job, head, _reason(fault)) from fault
+    with opened_film(job, head, named=lambda reason: _named(job, head, reason)) as container:
+        return _facts(container, kind)
 
 
 def _named(job: dict[str, Any], head: bytes, reason: str) -> ProbeFault:
@@ -176,22 +158,3 @@ def _mp4_type(brand: str, *, films: bool) -> tuple[str, str]:
     if brand.startswith("3g"):
         return "3gp", "video/3gpp" if films else "audio/3gpp"
     return ("mp4", "video/mp4") if films else ("m4a", "audio/mp4")
-
-
-def _header_lines(headers: dict[str, str]) -> str:
-    return "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-
-
-def _http_fault(fault: av.error.HTTPClientError | av.error.HTTPServerError) -> ProbeFault:
-    if isinstance(fault, av.error.HTTPNotFoundError):
-        return ProbeFault("missing", "the store has no such object (404)")
-    if isinstance(fault, av.error.HTTPForbiddenError | av.error.HTTPUnauthorizedError):
-        return ProbeFault("unreachable", f"the store refused the signed URL: {fault.strerror}")
-    if isinstance(fault, av.error.HTTPOtherClientError):
-        # FFmpeg folds 412 into "other 4xx"; every one of our reads carries If-Match, and nothing else is likely.
-        return ProbeFault("changed", "the object changed while it was looked at (412)")
-    return ProbeFault("unreachable", f"the store failed: {fault.strerror}")
-
-
-def _reason(fault: Exception) -> str:
-    return getattr(fault, "strerror", None) or str(fault)
