@@ -16,15 +16,19 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from analysis_worker.errors import MediaKindUnsupported, ProfileUnknown, SchemaInvalid, Stopped
+from analysis_worker.pointer import leads_to_text
 from analysis_worker.schemas import OutputSchema, compile_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
+FREE_TEXT: Final = "/text"
+"""Where the answer of a free-text profile stands in its result."""
 TEXT: Final = "text"
 """What a request without media counts as."""
 
 Kind = Literal["image", "audio", "video", "frames", "text"]
+Pointer = Annotated[str, Field(pattern=r"^(/[^/*]+)+$")]
 
 _SHIPPED: Final = Path(__file__).parent / "profiles"
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -37,7 +41,8 @@ _RICHEST_FIRST: Final[tuple[Kind, ...]] = ("video", "frames", "audio", "image", 
 class Profile:
     """One structured prompt; `default_for` are the kinds of media that it serves when a request names no profile.
 
-    `max_output_tokens` and `temperature` hold where the request says nothing; `spoken` asks for a spoken answer too.
+    `max_output_tokens` and `temperature` hold where the request says nothing; `spoken` is the JSON
+    Pointer to the text of its result that a spoken answer reads; without one there is none.
     """
 
     name: str
@@ -48,7 +53,9 @@ class Profile:
     schema: OutputSchema = field(repr=False)
     max_output_tokens: int | None = None
     temperature: float | None = None
-    spoken: bool = False
+    spoken: str | None = None
+    free_text: bool = False
+    """The answer is no JSON: it becomes the one text of the result, at `/text`."""
     brief: str | None = field(default=None, repr=False)
     """The prompt in at most 50 words, for a quick look (001_c4bbddce233d9b12.txt)."""
     timelines: tuple[str, ...] = ()
@@ -119,8 +126,9 @@ class _ProfileFile(BaseModel):
     max_output_tokens: PositiveInt | None = None
     # 2.0 itself is refused (provider.md §2c).
     temperature: Annotated[float, Field(ge=0, lt=2)] | None = None
-    spoken: bool = False
-    timelines: list[Annotated[str, Field(pattern=r"^(/[^/*]+)+$")]] = []
+    spoken: Pointer | None = None
+    free_text: bool = False
+    timelines: list[Pointer] = []
 
 
 def load_profiles(extra: Path | None = None) -> Profiles:
@@ -158,6 +166,8 @@ def _read_profile(place: Path, faults: list[str]) -> Profile | None:
     prompt = _read_prompt(place / "prompt.md", faults)
     brief = _read_prompt(place / "brief.md", faults) if (place / "brief.md").exists() else None
     schema = _read_schema(place / "schema.json", faults)
+    if settings is not None and schema is not None:
+        faults += [f"{place}: {fault}" for fault in _text_faults(settings, schema)]
     if settings is None or prompt is None or schema is None or len(faults) > known:
         return None
     return Profile(
@@ -171,6 +181,7 @@ def _read_profile(place: Path, faults: list[str]) -> Profile | None:
         max_output_tokens=settings.max_output_tokens,
         temperature=settings.temperature,
         spoken=settings.spoken,
+        free_text=settings.free_text,
         timelines=tuple(settings.timelines),
     )
 
@@ -191,6 +202,13 @@ def _read_settings(path: Path, faults: list[str]) -> _ProfileFile | None:
     if strangers:
         faults.append(f"{path}: default_for names {', '.join(strangers)}, which kinds does not")
     return settings
+
+
+def _text_faults(settings: _ProfileFile, schema: OutputSchema) -> Iterator[str]:
+    if settings.spoken is not None and not leads_to_text(schema.document, settings.spoken):
+        yield f"spoken is {settings.spoken!r}, where schema.json declares no string"
+    if settings.free_text and not leads_to_text(schema.document, FREE_TEXT):
+        yield f"free_text puts the answer at {FREE_TEXT}, where schema.json declares no string"
 
 
 def _read_prompt(path: Path, faults: list[str]) -> str | None:

@@ -36,7 +36,7 @@ def write(folder, name, **files):
 
 def test_the_profiles_that_every_installation_has():
     profiles = load_profiles()
-    every = "answer audio_storyline describe dialects emotion lyrics meeting_minutes moderation product_video storyline"
+    every = "answer audio_storyline converse describe dialects emotion lyrics meeting_minutes moderation product_video storyline"
     assert profiles.names == (*every.split(), "subtitles", "transcribe", "visible_text")
 
 

@@ -4,7 +4,7 @@ AnalysisError
 ├── Rejected            completion `rejected`: no model call was made for it
 │   ├── RequestExpired MediaForbidden MediaMissing MediaEmpty MediaUndecodable MediaTypeMismatch
 │   ├── MediaTooLarge MediaTooMany MediaDimensions MediaDuration MediaKindUnsupported MediaMixUnsupported
-│   └── ProfileUnknown ModelUnknown SchemaInvalid FeatureUnsupported ParameterInvalid
+│   └── ProfileUnknown ProfileNotSpoken ModelUnknown SchemaInvalid FeatureUnsupported ParameterInvalid
 │       InputTooLong BudgetExceeded CurrencyMismatch
 ├── Failed              completion `failed`: asked, or worth no further call
 │   ├── DeadlineExceeded WorkerCrashed InternalError MediaChanged
@@ -66,6 +66,7 @@ from analysis_worker.errors.rejected import (
     MediaUndecodable,
     ModelUnknown,
     ParameterInvalid,
+    ProfileNotSpoken,
     ProfileUnknown,
     Rejected,
     RequestExpired,
@@ -125,6 +126,7 @@ __all__ = [
     "ModelUnknown",
     "ParameterInvalid",
     "ProbeUnavailable",
+    "ProfileNotSpoken",
     "ProfileUnknown",
     "ProviderBilling",
     "ProviderRefused",

@@ -87,6 +87,12 @@ class ProfileUnknown(Rejected):
     code = "profile_unknown"
 
 
+class ProfileNotSpoken(Rejected):
+    """A spoken answer is wanted of a profile that names no text for it."""
+
+    code = "profile_not_spoken"
+
+
 class ModelUnknown(Rejected):
     """No card of that name is in the catalogue."""
 
