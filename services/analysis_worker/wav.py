@@ -52,15 +52,15 @@ class SpeechLost(Exception):
 class WavFile:
     """One spoken answer; `write` never raises, because it is called from the middle of a stream that is worth keeping.
 
-    At most `max_bytes` of sound are kept; it is closed with the block.
+    Nothing lies on the disk before the first `begin`; it is closed with the block.
     """
 
-    def __init__(self, *, max_bytes: int = MAX_SOUND_BYTES, directory: Path | None = None) -> None:
-        self._max_bytes = min(max_bytes, MAX_SOUND_BYTES)
-        self._file: IO[bytes] = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115 - closed by close()
+    def __init__(self, *, directory: Path | None = None) -> None:
+        self._directory = directory
+        self._file: IO[bytes] | None = None
+        self._max_bytes = MAX_SOUND_BYTES
         self._lost: str | None = None
         self.sound_bytes = 0
-        self.begin()
 
     def __enter__(self) -> Self:
         return self
@@ -68,10 +68,12 @@ class WavFile:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def begin(self) -> None:
-        """Forget what was written: the call is made again."""
-        self.sound_bytes, self._lost = 0, None
+    def begin(self, *, max_bytes: int = MAX_SOUND_BYTES) -> None:
+        """Make room for at most so many bytes of sound, and forget what was written: the call is made again."""
+        self.sound_bytes, self._lost, self._max_bytes = 0, None, min(max_bytes, MAX_SOUND_BYTES)
         try:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115 - closed by close()
             self._file.seek(0)
             self._file.truncate()
             self._file.write(wav_header(0))
@@ -80,7 +82,7 @@ class WavFile:
 
     def write(self, sound: bytes) -> None:
         """Take a piece of PCM, however it is cut."""
-        if self._lost is not None:
+        if self._lost is not None or self._file is None:
             return
         if self.sound_bytes + len(sound) > self._max_bytes:
             self._lost = f"it has more than {self._max_bytes:,} bytes"
@@ -100,7 +102,7 @@ class WavFile:
         if self._lost is not None:
             raise SpeechLost(f"the spoken answer was not kept: {self._lost}")
         length = self.sound_bytes - self.sound_bytes % SAMPLE_BYTES
-        if not length:
+        if not length or self._file is None:
             raise SpeechLost("the model answered without a sound")
         try:
             self._file.truncate(HEADER_BYTES + length)
@@ -120,14 +122,17 @@ class WavFile:
 
     def chunks(self) -> Iterator[bytes]:
         """The bytes of the finished file from its beginning; it may be read again."""
+        if self._file is None:
+            return
         self._file.seek(0)
         while chunk := self._file.read(_READ_BYTES):
             yield chunk
 
     def close(self) -> None:
         """Give the space back."""
-        with suppress(OSError):  # what a full disk did not take is not missed now
-            self._file.close()
+        if self._file is not None:
+            with suppress(OSError):  # what a full disk did not take is not missed now
+                self._file.close()
 
 
 def wav_header(sound_bytes: int) -> bytes:

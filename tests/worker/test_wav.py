@@ -21,6 +21,7 @@ def opened(file: WavFile) -> wave.Wave_read:
 def test_how_it_is_cut_into_pieces_makes_no_difference(pieces):
     sound = b"".join(pieces)
     with WavFile() as file:
+        file.begin()
         for piece in pieces:
             file.write(piece)
         if len(sound) < 2:
@@ -38,6 +39,7 @@ def test_how_it_is_cut_into_pieces_makes_no_difference(pieces):
 
 def test_a_call_that_is_made_again_begins_anew():
     with WavFile() as file:
+        file.begin()
         file.write(b"\x01" * 4_001)
         file.begin()
         file.write(b"\x02\x03")
@@ -47,13 +49,14 @@ def test_a_call_that_is_made_again_begins_anew():
 
 
 def test_what_is_beyond_the_bound_is_lost_as_a_whole_and_said():
-    with WavFile(max_bytes=10) as file:
+    with WavFile() as file:
+        file.begin(max_bytes=10)
         file.write(b"\x00" * 8)
         file.write(b"\x00" * 3)
         file.write(b"\x00")
         with pytest.raises(SpeechLost, match="more than 10 bytes"):
             file.finish()
-        file.begin()
+        file.begin(max_bytes=10)
         file.write(b"\x00" * 10)
         assert file.finish().size_bytes == HEADER_BYTES + 10
 
@@ -65,5 +68,15 @@ def test_silence_of_the_model_is_no_file():
 
 def test_the_file_has_no_name_that_a_crash_could_leave_behind(tmp_path):
     with WavFile(directory=tmp_path) as file:
+        file.begin()
         file.write(b"\x00" * 100_000)
         assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_takes_nothing_loses_the_speech_and_nothing_else(tmp_path):
+    with WavFile(directory=tmp_path / "gone") as file:
+        file.begin()
+        file.write(b"\x00" * 10)
+        with pytest.raises(SpeechLost, match="TMPDIR"):
+            file.finish()
+        assert list(file.chunks()) == []
