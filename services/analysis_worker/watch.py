@@ -60,15 +60,13 @@ class Watch:
         self._store = self._clock()
 
         async def look() -> None:
-            while True:
-                await asyncio.sleep(LOOK_SECONDS)
-                try:
-                    await ask()
-                    self._store = self._clock()
-                except AnalysisError as error:
-                    log.warning("store does not answer", extra={"event": "store_silent", "error": error.message})
+            try:
+                await ask()
+                self._store = self._clock()
+            except AnalysisError as error:
+                log.warning("store does not answer", extra={"event": "store_silent", "error": error.message})
 
-        self._spawn(look())
+        self._spawn(self._again_and_again(look, every_seconds=LOOK_SECONDS))
 
     def look_at_consumer(self, consumer: Consumer) -> None:
         """The broker has just answered; ask it again and again."""
@@ -76,16 +74,16 @@ class Watch:
         self._broker = self._clock()
 
         async def look() -> None:
-            while True:
-                await asyncio.sleep(self._look_seconds)
-                positions: Mapping[Partition, int | None] = {}
+            positions: Mapping[Partition, int | None] = {}
+            try:
                 if await consumer.reaches_broker():
                     self._broker = self._clock()
                     positions = await consumer.positions()
+            finally:
                 # A broker that does not answer moves nothing; standing still counts from its return.
                 self._stalls.look(self._clock(), positions)
 
-        self._spawn(look())
+        self._spawn(self._again_and_again(look, every_seconds=self._look_seconds))
 
     def observe(self) -> Observed:
         """One look."""
@@ -108,6 +106,15 @@ class Watch:
     def resume(self, topic: str | None, number: int | None) -> tuple[Partition, ...]:
         """Let partitions go on that the flood guard stopped; none, as long as nothing is consumed."""
         return self._consumer.resume(topic=topic, number=number) if self._consumer else ()
+
+    async def _again_and_again(self, look: Callable[[], Awaitable[None]], *, every_seconds: float) -> None:
+        """Look for ever: readiness hangs on it, so that nothing a look raises may end it."""
+        while True:
+            await asyncio.sleep(every_seconds)
+            try:
+                await look()
+            except Exception:
+                log.exception("a look failed", extra={"event": "look_failed"})
 
     async def _tick(self) -> None:
         while True:

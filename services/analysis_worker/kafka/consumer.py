@@ -21,6 +21,7 @@ from analysis_worker.holds import Hold, Holds
 from analysis_worker.intake import Intake
 from analysis_worker.kafka.committer import Committer, partition_of
 from analysis_worker.kafka.group_offsets import read_commit_maps
+from analysis_worker.kafka.standing import read_positions
 from analysis_worker.kafka.subscription import subscribe
 from analysis_worker.offsets import Offsets, Partition
 from analysis_worker.values import Delivered
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 METADATA_SECONDS = 10
-POSITION_SECONDS = 1
 LAST_TIMESTAMP_MS = 253_402_300_799_000
 
 
@@ -133,16 +133,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
 
     async def positions(self) -> dict[Partition, int | None]:
         """The next offset of each assigned partition; None for one that is paused or at its end."""
-        client, found = self._client, {}
-        for each in client.assignment():
-            end = client.highwater(each)
-            position = None
-            if each not in client.paused() and end is not None:
-                with suppress(KafkaError, TimeoutError):  # just taken away from us, or its position is not known yet
-                    async with asyncio.timeout(POSITION_SECONDS):
-                        position = await client.position(each)
-            found[partition_of(each)] = None if position is None or position >= (end or 0) else position
-        return found
+        return await read_positions(self._client)
 
     def lags(self) -> tuple[int, int]:
         """Over all partitions: records behind the committed offsets, and of those how many are open."""
