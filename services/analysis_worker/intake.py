@@ -79,21 +79,24 @@ class Intake:
             return
         place = _Place(partition=partition, offset=delivered.offset, timestamp_ms=delivered.timestamp_ms)
         work = self._works.get(place)
-        if work is not None:
+        if work is not None and work.task is not None and not work.task.done():
             log.info("adopted", extra={"event": "adopted", "partition": str(partition), "offset": delivered.offset})
             work.ticket = ticket
             return
         work = _Work(ticket=ticket, slot=self._window.new_slot(), waiting=wait_seconds > 0)
         self._works[place] = work
         work.task = asyncio.create_task(self._run_when_due(place, work, delivered, wait_seconds))
+        # Not in the task itself: one that is cancelled before its first step never comes to its own `finally`.
+        work.task.add_done_callback(lambda _: self._leave(place, work))
         if not work.waiting:
             self._window.admit()
 
     def forget_waiting(self) -> None:
         """Drop the records that are not due yet: whoever has their partition next is given them again."""
-        for work in self._works.values():
+        for place, work in list(self._works.items()):
             if work.waiting and work.task:
                 work.task.cancel()
+                del self._works[place]  # at once: what is about to end must not be adopted
 
     async def settle(self, *, seconds: float) -> None:
         """Wait, so long at most, for the records whose answers have been received (law 4)."""
@@ -127,17 +130,18 @@ class Intake:
         return max((now_seconds - work.slot.ends_at for work in self._works.values()), default=0.0)
 
     async def _run_when_due(self, place: _Place, work: _Work, delivered: Delivered, wait_seconds: float) -> None:
-        try:
-            if work.waiting:
-                await asyncio.sleep(wait_seconds)
-                work.waiting = False
-                self._window.admit()
-                self._on_due(place.partition)
-            await self._run(work, delivered)
-        finally:
+        if work.waiting:
+            await asyncio.sleep(wait_seconds)
+            work.waiting = False
+            self._window.admit()
+            self._on_due(place.partition)
+        await self._run(work, delivered)
+
+    def _leave(self, place: _Place, work: _Work) -> None:
+        if self._works.get(place) is work:
             del self._works[place]
-            if not work.waiting:
-                self._window.leave()
+        if not work.waiting:
+            self._window.leave()
 
     async def _run(self, work: _Work, delivered: Delivered) -> None:
         try:
