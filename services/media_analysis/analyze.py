@@ -14,8 +14,9 @@ from analysis_worker.local import BUCKET, analyse_locally
 from analysis_worker.logs import configure_logs
 from analysis_worker.settings import ModelSettings, WorkerSettings
 from analysis_worker.sniff import sniff
+from media_analysis.model_options import given_model, model_options
 from media_analysis.outcome_lines import completion_lines
-from media_contracts import AnalysisRequested, MediaItem, ModelChoice, encode_completed
+from media_contracts import AnalysisRequested, MediaItem, encode_completed
 
 if TYPE_CHECKING:
     from media_contracts import AnalysisCompleted
@@ -35,6 +36,7 @@ Kind = Literal["image", "audio", "video"]
 )
 @click.option("--language", metavar="TAG", help="BCP 47 tag for the answer.")
 @click.option("--model", metavar="M", help="The model. [MODEL_NAME]")
+@model_options
 @click.option("--json", "as_json", is_flag=True, help="Print the completion event's data.")
 def command(  # noqa: PLR0917  (click passes options by name)
     files: tuple[Path, ...],
@@ -44,6 +46,10 @@ def command(  # noqa: PLR0917  (click passes options by name)
     schema: Path | None,
     language: str | None,
     model: str | None,
+    detail: str | None,
+    effort: str | None,
+    thinking: bool | None,  # noqa: FBT001  (as above)
+    search: bool | None,  # noqa: FBT001  (as above)
     as_json: bool,  # noqa: FBT001  (as above)
 ) -> int:
     """Analyse local FILES with the line that the worker uses, inline.
@@ -60,7 +66,7 @@ def command(  # noqa: PLR0917  (click passes options by name)
         instruction=instruction,
         output_schema=_schema(schema),
         language=language,
-        model=ModelChoice(name=model),
+        model=given_model(name=model, detail=detail, effort=effort, thinking=thinking, search=search),
     )
     configure_logs("WARNING")
     folder = WorkerSettings().profiles_directory

@@ -7,24 +7,24 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from analysis_worker.catalogue import load_catalogue
-from analysis_worker.detail import Level
 from analysis_worker.errors import Rejected
 from analysis_worker.limits import fits_inline
 from analysis_worker.local import BUCKET
 from analysis_worker.outline import Outline, Wishes, check_sizes, check_turns, cost_bound, outline, read_wishes
 from analysis_worker.probe import HEAD_BYTES, HeadSource, HeadTooShort, PathSource, ProbePool, ProbeSource, probe
 from analysis_worker.profiles import load_profiles
-from analysis_worker.settings import ModelSettings
+from analysis_worker.settings import ModelSettings, WorkerSettings
 from analysis_worker.sniff import sniff
 from analysis_worker.values import Delivery, PlannedMedia
 from media_analysis.calibration import read_calibrations
+from media_analysis.model_options import given_model, model_options
 from media_analysis.outlook import Outlook, Question, show
-from media_contracts import AnalysisRequested, MediaItem, ModelChoice, Reasoning
+from media_contracts import AnalysisRequested, MediaItem, ModelChoice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,11 +43,7 @@ _REJECTED: Final = 1
 @click.option("--all-models", is_flag=True, help="Compare every model of the catalogue.")
 @click.option("--kind", type=click.Choice(["image", "audio", "video"]), help="What the files are, if not as they look.")
 @click.option("--profile", metavar="NAME", help="The structured prompt; by default the one for the files' kind.")
-@click.option(
-    "--detail", type=click.Choice(get_args(Level)), default="standard", help="How closely to look. [standard]"
-)
-@click.option("--effort", metavar="E", help="Let the model reason, with this effort.")
-@click.option("--search", is_flag=True, help="Let the model search the web.")
+@model_options
 @click.option("--instruction", default=None, metavar="TEXT", help="Free text added to the prompt.")
 @click.option("--max-output-tokens", type=click.IntRange(min=1), help="The answer's bound; the profile's by default.")
 @click.option("--region", metavar="NAME", help="The price list. [MODEL_REGION]")
@@ -63,9 +59,10 @@ def command(  # noqa: PLR0917  (click passes options by name)
     all_models: bool,  # noqa: FBT001  (click passes it by name)
     kind: Kind | None,
     profile: str | None,
-    detail: Level,
+    detail: str | None,
     effort: str | None,
-    search: bool,  # noqa: FBT001  (click passes it by name)
+    thinking: bool | None,  # noqa: FBT001  (click passes it by name)
+    search: bool | None,  # noqa: FBT001  (click passes it by name)
     instruction: str | None,
     max_output_tokens: int | None,
     region: str | None,
@@ -88,14 +85,12 @@ def command(  # noqa: PLR0917  (click passes options by name)
         probed,
         files,
         instruction=instruction,
-        choice=ModelChoice(
-            detail=detail,
-            reasoning=Reasoning(effort=effort) if effort else None,
-            search=search,
-            max_output_tokens=max_output_tokens,
+        choice=given_model(name=None, detail=detail, effort=effort, thinking=thinking, search=search).model_copy(
+            update={"max_output_tokens": max_output_tokens}
         ),
     )
-    profiles = load_profiles()
+    folder = WorkerSettings().profiles_directory
+    profiles = load_profiles(Path(folder) if folder else None)
     question = Question(
         request=request,
         media=tuple(

@@ -19,6 +19,7 @@ from media_analysis import environment
 from media_analysis.arrivals import DeadRecord, one_line, read_arrival
 from media_analysis.broker import Heard, Receipt, listening, publishing
 from media_analysis.bucket import content_type_of, key_of, place_of, upload
+from media_analysis.model_options import model_document, model_options
 from media_analysis.outcome_lines import completion_lines, dead_letter_lines
 from media_analysis.submission import (
     SOURCE,
@@ -88,6 +89,7 @@ _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 @click.option("--schema", type=click.File("rb"), help="JSON Schema of the answer, in place of the profile's.")
 @click.option("--language", help="BCP 47 tag for the answer, such as en or zh-Hans.")
 @click.option("--model", help="Name of the model.")
+@model_options
 @click.option("--tenant", help="Who pays.  [default: default]")
 @click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Returned unchanged; may be repeated.")
 @click.option("--max-cost", type=_MONEY, metavar="AMOUNT", help="What it may cost, such as 0.10CNY.")
@@ -209,7 +211,10 @@ def _given(options: dict[str, Any], *, now: datetime) -> dict[str, Any]:
         "instruction": options["instruction"],
         "output_schema": _document(options["schema"]) if options["schema"] else None,
         "language": options["language"],
-        "model": {"name": options["model"]},
+        "model": model_document(
+            name=options["model"],
+            **{name: options[name] for name in ("detail", "effort", "thinking", "search")},
+        ),
         "limits": {"max_cost": options["max_cost"], "deadline": deadline},
         "labels": labels,
     }
