@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from importlib import resources
+from pathlib import Path
 
 import pytest
 
@@ -280,3 +281,13 @@ def test_a_detail_level_says_how_closely_to_look_by_the_richest_kind_of_media():
 def test_an_operator_changes_one_value_of_a_level(tmp_path):
     detail = load_catalogue(written(tmp_path, "[details.quick]\nframe_pixels = 100352\n")).details["quick"]
     assert (detail.frame_pixels, detail.prompt) == (100_352, "brief")
+
+
+def test_the_example_of_the_operators_page_is_a_catalogue(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+    example = page.split("```toml\n")[1].split("```")[0]
+    catalogue = load_catalogue(written(tmp_path, example))
+    assert catalogue.card("house-omni").prices["beijing"].input_audio is None
+    changed = catalogue.card("qwen3.5-omni-plus").prices["beijing"].on(date(2027, 1, 1))
+    assert (changed.input_audio, changed.input_text) == (Decimal(45), Decimal(7))
+    assert catalogue.details["quick"].frame_pixels == 100_352
