@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from analysis_worker.values import Delivery
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -55,6 +57,8 @@ class Comparison:
 def comparisons(completion: AnalysisCompleted) -> Iterator[Comparison]:
     """The calls of a completion that can be compared: the plan's estimate is of one whole analysis by its last model."""
     if completion.estimate is None or not completion.estimate.input_tokens:
+        return
+    if any(medium.delivery == Delivery.URL for medium in completion.media):  # nobody here has looked at those
         return
     for attempt in completion.attempts:
         is_that_call = attempt.kind == "analysis" and attempt.model == completion.model and attempt.usage.calls == 1

@@ -74,3 +74,11 @@ def test_an_estimate_is_held_against_what_was_reported_and_the_factor_of_its_mod
     assert read(metrics, "media_analysis_calibration_factor", model="b") == pytest.approx(0.5)
     assert read(metrics, "media_analysis_estimate_ratio_count", model="a") == 2
     assert read(metrics, "media_analysis_estimate_ratio_sum", model="a") == pytest.approx(1.1 + 2900 / 3000)
+
+
+def test_media_that_were_never_looked_at_teach_nothing():
+    completion = compared("a", 1000, 90_000)
+    unseen = completion.media[0].model_copy(update={"delivery": "url"})
+    metrics = Metrics()
+    metrics.count(completion.model_copy(update={"media": (unseen,)}))
+    assert read(metrics, "media_analysis_estimate_ratio_count") == 0
