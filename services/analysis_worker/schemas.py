@@ -16,6 +16,7 @@ import orjson
 import rfc8785
 
 from analysis_worker.errors import SchemaInvalid
+from analysis_worker.schema_cost import SchemaCost, schema_cost
 from media_contracts import Fault
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 # Steps of the regular expression engine on one string; "(a+)+$" meets it instead of the end of time.
 _BACKTRACK_LIMIT: Final = 100_000
 _MAX_MESSAGE_CHARACTERS: Final = 300
+# A tenth of a second at most; the validator cannot be stopped.
+MAX_SUBSCHEMAS: Final = 100_000
+_MAX_STEPS: Final = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +41,7 @@ class OutputSchema:
     text: str
     sha256: str
     document: Mapping[str, Any]
+    cost: SchemaCost
     _validator: jsonschema_rs.Draft202012Validator = field(repr=False, compare=False)
 
     def faults(self, value: object, *, limit: int = 20) -> tuple[Fault, ...]:
@@ -44,6 +49,8 @@ class OutputSchema:
 
         The messages do not quote the answer: they travel in events, logs and the next prompt.
         """
+        if self.cost.growth > 1 and self.cost.steps(depth_of(value)) > _MAX_STEPS:
+            return (Fault(path="", message="nests too deep for a schema that refers to itself in several ways"),)
         errors = islice(self._validator.iter_errors(value), limit)
         return tuple(
             Fault(path=_pointer(error.instance_path), message=error.message[:_MAX_MESSAGE_CHARACTERS])
@@ -67,11 +74,19 @@ def compile_schema(schema: str | Mapping[str, Any]) -> OutputSchema:
     dialect = document.get("$schema", _DIALECT)
     if dialect != _DIALECT:
         raise SchemaInvalid(f"the output schema is written for {dialect!r}; use {_DIALECT}, or leave $schema out")
+    cost = schema_cost(document)
+    if cost.size > MAX_SUBSCHEMAS:
+        raise SchemaInvalid(
+            f"the output schema has more than {MAX_SUBSCHEMAS:,} subschemas when its references are followed; "
+            "refer less often to what refers further"
+        )
+    validator = _compile(document)
     return OutputSchema(
         text=text.decode(),
         sha256=hashlib.sha256(canonical).hexdigest(),
         document=document,
-        _validator=_compile(document),
+        cost=cost,
+        _validator=validator,
     )
 
 
@@ -102,13 +117,19 @@ def _compile(document: Mapping[str, Any]) -> jsonschema_rs.Draft202012Validator:
 
 
 def _check_depth(document: Mapping[str, Any]) -> None:
+    if depth_of(document, most=MAX_SCHEMA_DEPTH + 1) > MAX_SCHEMA_DEPTH:
+        raise SchemaInvalid(f"the output schema is more than {MAX_SCHEMA_DEPTH} levels deep; flatten it")
+
+
+def depth_of(value: object, *, most: int = 1_000) -> int:
+    """Return how many objects and lists a JSON value has inside each other, counted up to `most`."""
     # Level by level, not by recursion: the depth is what is not known yet.
-    level: list[object] = [document]
-    for _ in range(MAX_SCHEMA_DEPTH):
-        level = [child for value in level for child in _children(value)]
-        if not level:
-            return
-    raise SchemaInvalid(f"the output schema is more than {MAX_SCHEMA_DEPTH} levels deep; flatten it")
+    level: list[object] = [value] if isinstance(value, (Mapping, list, tuple)) else []
+    depth = 0
+    while level and depth < most:
+        level = [child for one in level for child in _children(one)]
+        depth += 1
+    return depth
 
 
 def _children(value: object) -> list[object]:

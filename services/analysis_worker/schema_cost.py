@@ -1,0 +1,174 @@
+"""Pure: a JSON Schema in, how much work it makes of an answer out: a schema is data from outside.
+
+References can make a small schema huge (each definition naming the next one twice: two to the power of their number),
+and one that names itself twice for one place of the answer doubles the work with every level of the answer. Validators
+follow each reference anew, hold the interpreter meanwhile, and cannot be stopped.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ANYWHERE: Final = "*"
+"""The place below of keywords that speak of more than one property or item."""
+HERE: Final = ""
+_SAME_PLACE: Final = frozenset({"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas"})
+# Not looked into: values, and definitions, which count where they are referred to.
+_DATA: Final = frozenset({"const", "enum", "default", "examples", "required", "type", "$defs"})
+_ROOT: Final = "#"
+ENDLESS: Final = 10**9
+"""More than anybody would follow."""
+_MOST_PARTS: Final = 250
+_MOST_PATHS: Final = 1_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Part:
+    """What one reference leads to: its own size, and the references in it with the place that each is about."""
+
+    size: int
+    references: Counter[tuple[str, str]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SchemaCost:
+    """`size` is the number of subschemas with every reference followed once; `growth` is how many times a place one
+    level further down is looked at for each time that its parent is: above 1 the work is exponential in the depth.
+    """
+
+    size: int
+    growth: int
+
+    def steps(self, depth: int) -> int:
+        """Return an upper bound of the looks at the deepest place of an answer that nests so deep."""
+        return self.growth ** min(depth, 64) if self.growth > 1 else 1
+
+
+def schema_cost(document: Mapping[str, Any]) -> SchemaCost:
+    """Return the cost of a schema of bounded depth; never raises. What is beyond following is ENDLESS."""
+    graph = _Graph(document=document)
+    if not graph.is_followed():
+        return SchemaCost(size=ENDLESS, growth=ENDLESS)
+    return SchemaCost(size=graph.size(_ROOT), growth=graph.growth())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Graph:
+    document: Mapping[str, Any]
+    parts: dict[str, _Part] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+
+    def part(self, name: str) -> _Part:
+        if name not in self.parts:
+            found = list(_walk(_target(self.document, name), HERE))
+            references = Counter((at, target) for at, target in found if target)
+            self.parts[name] = _Part(size=len(found) - references.total(), references=references)
+        return self.parts[name]
+
+    def is_followed(self) -> bool:
+        """Find every part; False when there are too many."""
+        waiting = [_ROOT]
+        while waiting and len(self.parts) <= _MOST_PARTS:
+            name = waiting.pop()
+            if name not in self.parts:
+                waiting += [target for _, target in self.part(name).references]
+        return len(self.parts) <= _MOST_PARTS
+
+    def size(self, name: str) -> int:
+        """Every subschema below, references followed; one that leads back counts nothing more."""
+        if name not in self.sizes:
+            self.sizes[name] = 0
+            below = sum(number * self.size(target) for (_, target), number in self.part(name).references.items())
+            self.sizes[name] = min(self.part(name).size + below, ENDLESS)
+        return self.sizes[name]
+
+    def growth(self) -> int:
+        """The most references, for one place, from a part to parts that lead back to it."""
+        names = list(self.parts)
+        reachable = {name: self._reachable(name) for name in names}
+        most = 0
+        for name in names:
+            if name not in reachable[name]:
+                continue
+            places: Counter[str] = Counter()
+            for (at, target), number in self._here(name).items():
+                if name in reachable.get(target, ()) or target == name:
+                    places[at] += number
+            anywhere = places.pop(ANYWHERE, 0)
+            most = max(most, anywhere + max(places.values(), default=0))
+        return most
+
+    def _here(self, name: str) -> Counter[tuple[str, str]]:
+        """References below this place, with those of what is referred to for the place itself; each part once a path."""
+        below: Counter[tuple[str, str]] = Counter()
+        waiting, looked = [(name, 1, frozenset({name}))], 0
+        while waiting:
+            if (looked := looked + 1) > _MOST_PATHS:
+                return Counter({(ANYWHERE, name): ENDLESS})
+            part, times, path = waiting.pop()
+            for (at, target), number in self.part(part).references.items():
+                if at != HERE:
+                    below[at, target] += times * number
+                elif target not in path:
+                    waiting.append((target, times * number, path | {target}))
+        return below
+
+    def _reachable(self, name: str) -> set[str]:
+        found: set[str] = set()
+        waiting = [name]
+        while waiting:
+            for _, target in self.part(waiting.pop()).references:
+                if target not in found:
+                    found.add(target)
+                    waiting.append(target)
+        return found
+
+
+def _walk(schema: Any, place: str) -> Iterator[tuple[str, str]]:
+    """Yield an entry for each subschema, ("", ""), and one for each reference: (place, target)."""
+    yield HERE, ""
+    for keyword, value in schema.items() if isinstance(schema, Mapping) else ():
+        if keyword in {"$ref", "$dynamicRef"} and isinstance(value, str):
+            yield place, value
+        elif keyword not in _DATA:
+            for inner, below in _inside(keyword, value, place):
+                yield from _walk(inner, below)
+
+
+def _inside(keyword: str, value: Any, place: str) -> list[tuple[Any, str]]:
+    """The subschemas that a keyword holds, with the place that each is about."""
+    if isinstance(value, list):
+        held = {index: inner for index, inner in enumerate(value) if isinstance(inner, Mapping)}
+    elif not isinstance(value, Mapping):
+        held = {}
+    elif keyword in {"properties", "dependentSchemas", "patternProperties"}:
+        held = dict(value)
+    else:
+        held = {0: value}
+    if keyword in _SAME_PLACE:
+        return [(inner, place) for inner in held.values()]
+    if keyword == "properties":
+        return [(inner, f"{place}/{name}") for name, inner in held.items()]
+    return [(inner, f"{place}/{ANYWHERE}" if place else ANYWHERE) for inner in held.values()]
+
+
+def _target(document: Mapping[str, Any], reference: str) -> Any:
+    """What a reference leads to; the whole document for a form that is not followed here, which errs on the dear side."""
+    if not reference.startswith("#/"):
+        return document
+    found: Any = document
+    for step in reference[2:].split("/"):
+        key = step.replace("~1", "/").replace("~0", "~").replace("%25", "%")
+        if isinstance(found, Mapping):
+            found = found.get(key)
+        elif isinstance(found, list) and key.isdigit() and int(key) < len(found):
+            found = found[int(key)]
+        else:
+            return document
+    return found

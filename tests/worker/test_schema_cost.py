@@ -1,0 +1,125 @@
+"""What a schema makes of an answer is bounded before it is used: the validator cannot be stopped."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis_worker.errors import SchemaInvalid
+from analysis_worker.profiles import load_profiles
+from analysis_worker.schema_cost import ENDLESS, schema_cost
+from analysis_worker.schemas import compile_schema
+
+NODE = {"$ref": "#/$defs/n"}
+
+
+def doubling(levels, keyword):
+    """Each definition names the next one twice."""
+    names = {f"a{i}": {keyword: [{"$ref": f"#/$defs/a{i + 1}"}] * 2} for i in range(levels)}
+    return {"$ref": "#/$defs/a0", "$defs": names | {f"a{levels}": {"type": "object"}}}
+
+
+def defined(node):
+    return {"$ref": "#/$defs/n", "$defs": {"n": node}}
+
+
+def expression(*operators):
+    """An expression grammar: every alternative names the whole for the same two places."""
+    sides = {"left": NODE, "right": NODE}
+    return defined(
+        {"anyOf": [{"type": "integer"}, *({"properties": {"op": {"const": one}, **sides}} for one in operators)]}
+    )
+
+
+@pytest.mark.parametrize(
+    ("schema", "size", "growth"),
+    [
+        ({"type": "object", "properties": {"a": {}, "b": {"items": {}}}}, 4, 0),
+        ({"properties": {"next": {"$ref": "#"}}}, 2, 1),
+        (defined({"properties": {"left": NODE, "right": NODE}}), 4, 1),
+        (defined({"properties": {"children": {"items": NODE}, "siblings": {"items": NODE}}}), 6, 1),
+        (defined({"properties": {"a": NODE}, "additionalProperties": NODE}), 4, 2),
+        (expression("+"), 7, 1),
+        (expression("+", "-"), 11, 2),
+        (expression(*"+-*/"), 19, 4),
+        (defined({"allOf": [{"$ref": "#/$defs/m"}] * 3}) | {"$defs": {"n": {"allOf": [{"$ref": "#/$defs/m"}] * 3}, "m": {"items": NODE}}}, 11, 3),
+        ({"$ref": "#"}, 1, 0),
+        ({"allOf": [{"$ref": "#"}]}, 2, 0),
+        ({"const": {"$ref": "#"}, "enum": [{"$ref": "#"}]}, 1, 0),
+    ],
+)  # fmt: skip
+def test_size_follows_references_and_growth_counts_those_for_one_place(schema, size, growth):
+    cost = schema_cost(schema)
+    assert (cost.size, cost.growth) == (size, growth)
+
+
+@pytest.mark.parametrize("keyword", ["allOf", "anyOf", "oneOf"])
+@pytest.mark.timeout(10)
+def test_a_schema_that_references_make_huge_is_refused_at_once(keyword):
+    with pytest.raises(SchemaInvalid, match="when its references are followed"):
+        compile_schema(doubling(26, keyword))
+    with pytest.raises(SchemaInvalid, match="when its references are followed"):
+        compile_schema(doubling(600, keyword))
+    assert compile_schema(doubling(8, keyword)) is not None
+
+
+@pytest.mark.timeout(20)
+def test_a_schema_that_doubles_with_each_level_takes_answers_of_reasonable_depth_only():
+    schema = compile_schema(expression("+", "-"))
+
+    def sum_of(levels):
+        value = 1
+        for _ in range(levels):
+            value = {"op": "+", "left": value, "right": 1}
+        return value
+
+    assert schema.faults(sum_of(8)) == ()
+    started = time.process_time()
+    assert "nests too deep" in schema.faults(sum_of(100))[0].message
+    assert time.process_time() - started < 1
+
+
+def test_plain_recursion_takes_answers_of_any_depth():
+    schema = compile_schema({"properties": {"next": {"$ref": "#"}}, "additionalProperties": False})
+    value = {}
+    for _ in range(120):
+        value = {"next": value}
+    assert schema.faults(value) == ()
+
+
+@pytest.mark.timeout(20)
+def test_the_cost_itself_is_bounded_for_chains_rings_and_webs():
+    chain = {f"a{i}": {"$ref": f"#/$defs/a{i + 1}"} for i in range(2_000)}
+    ring = {f"a{i}": {"items": {"$ref": f"#/$defs/a{(i + 1) % 200}"}} for i in range(200)}
+    web = {f"a{i}": {"anyOf": [{"$ref": f"#/$defs/a{j}"} for j in range(40)]} for i in range(40)}
+    started = time.process_time()
+    assert schema_cost({"$ref": "#/$defs/a0", "$defs": chain}).size == ENDLESS
+    assert schema_cost({"$ref": "#/$defs/a0", "$defs": ring}).growth == 1
+    assert schema_cost({"$ref": "#/$defs/a0", "$defs": web}).size > 1
+    assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize("name", load_profiles().names)
+def test_our_own_schemas_are_cheap(name):
+    cost = load_profiles().get(name).schema.cost
+    assert cost.size < 100
+    assert cost.growth <= 1
+
+
+WORDS = st.sampled_from(["$ref", "allOf", "anyOf", "properties", "items", "$defs", "a", "not", "type", "const"])
+TARGETS = st.sampled_from(["#", "#/$defs/a", "#/properties/a", "#/allOf/0", "#nowhere", "#/items", "http://x/y", ""])
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | TARGETS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(WORDS, JUNK, max_size=4))
+def test_no_schema_makes_it_fail(document):
+    cost = schema_cost(document)
+    assert cost.size >= 0
+    assert cost.growth >= 0
