@@ -28,6 +28,9 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
+# A test's time-out on the real stack: the first one waits for three JVMs, and they share two cores with the rest.
+REAL_SECONDS = 300
+
 
 class NetworkForbidden(RuntimeError):
     """No OSError on purpose: code that retries or swallows connection trouble must not swallow this."""
@@ -129,9 +132,12 @@ def _no_network(network_fuse: Fuse) -> Iterator[None]:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what the chosen stack cannot show; the markers say why, tests/real/README.md lists them."""
+    real = config.getoption("stack") == "real"
     for item in items:
-        for marker in item.iter_markers("embedded_only" if config.getoption("stack") == "real" else "real_only"):
+        for marker in item.iter_markers("embedded_only" if real else "real_only"):
             item.add_marker(pytest.mark.skip(reason=f"{marker.name}: {marker.args[0]}"))
+        if real and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(REAL_SECONDS))
 
 
 @pytest.fixture
