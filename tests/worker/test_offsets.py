@@ -106,6 +106,42 @@ def test_a_partition_is_crowded_before_its_map_would_not_fit():
     assert not offsets.crowded(OTHER)
 
 
+def full():
+    """A crowded partition's commit, and the offsets that are open in it: each an open record, a finished one, a gap."""
+    before, opened = Offsets(), []
+    while not before.crowded(ONE):
+        opened.append(len(opened) * 10**9)
+        deliver(before, opened[-1:])
+        before.finish(deliver(before, [opened[-1] + 1])[opened[-1] + 1])
+    mark = before.committable()[ONE]
+    return decode_commit_map(mark.metadata, base=mark.offset), opened
+
+
+def test_a_full_map_holds_nothing_back_from_the_next_assignment():
+    commit_map, opened = full()
+    after = Offsets()
+    after.restore(ONE, commit_map)
+    for offset in opened:
+        [ticket] = deliver(after, [offset]).values()
+        assert not after.crowded(ONE)
+        after.finish(ticket)
+    assert deliver(after, [opened[-1] + 1]) == {opened[-1] + 1: None}, "finished before"
+    assert not after.crowded(ONE)
+
+
+def test_what_is_open_in_a_full_map_may_be_in_work_all_at_once_and_nothing_beyond():
+    commit_map, opened = full()
+    after = Offsets()
+    after.restore(ONE, commit_map)
+    tickets = deliver(after, opened)
+    assert not after.crowded(ONE)
+    deliver(after, [opened[-1] + 1])
+    assert after.crowded(ONE)
+    for ticket in tickets.values():
+        after.finish(ticket)
+    assert not after.crowded(ONE)
+
+
 def test_open_records_are_the_lag_less_what_is_finished_beyond_the_prefix():
     offsets = Offsets()
     offsets.restore(ONE, CommitMap(base=10, end=10))
