@@ -32,6 +32,8 @@ class Expected:
     tokens: InputTokens
     """Zero for a modality that is not in it: that one cannot hide among unreported tokens (prices.price)."""
     searches: bool
+    speaks: bool = False
+    """Whether the call that answers speaks as well; one that only reads aloud always does."""
 
 
 def first_attempt(
@@ -46,7 +48,7 @@ def first_attempt(
     return OpenAttempt(number=1, kind="analysis", model=model, input_tokens=tokens)
 
 
-def modalities(request: AnalysisRequested) -> Expected:
+def modalities(request: AnalysisRequested, *, profiles: Profiles) -> Expected:
     """What the request can hold: one token of each modality in it, and whether the model may search for it."""
     kinds = {item.kind for item in _media(request)}
     tokens = InputTokens(
@@ -55,7 +57,9 @@ def modalities(request: AnalysisRequested) -> Expected:
         video=int(bool(kinds & {"video", "frames"})),
         audio=int(bool(kinds & {"audio", "video"})),
     )
-    return Expected(tokens=tokens, searches=bool(request.model.search))
+    profile = profiles.by_name.get(request.profile or "")
+    speaks = request.speech is not None and profile is not None and profile.free_text
+    return Expected(tokens=tokens, searches=bool(request.model.search), speaks=speaks)
 
 
 def _most_input_tokens(request: AnalysisRequested, card: ModelCard, *, catalogue: Catalogue, profiles: Profiles) -> int:
@@ -67,6 +71,7 @@ def _most_input_tokens(request: AnalysisRequested, card: ModelCard, *, catalogue
     tokens = conversation_tokens(texts_of(messages))
     if card.tokens is not None:
         pixels = pixel_choice(card, detail)
+        tokens += card.tokens.speech_prompt_tokens if request.speech is not None else 0
         tokens += sum(most_tokens(item.kind, card=card, pixels=pixels).total for item in _media(request))
     return min(tokens, card.context.context_tokens)
 

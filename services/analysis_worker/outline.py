@@ -44,6 +44,11 @@ class Wishes:
     pixels: PixelChoice
     detail: DetailLevel
 
+    @property
+    def speaks(self) -> bool:
+        """Whether this call answers in speech as well."""
+        return self.parameters.voice is not None
+
     def max_output_tokens(self, card: ModelCard) -> int:
         """The longest answer that is asked for, reasoning apart."""
         return self.parameters.max_tokens or card.context.max_output_tokens
@@ -61,15 +66,21 @@ class Outline:
 
 
 def read_wishes(
-    request: AnalysisRequested, *, model: str, card: ModelCard, profile: Profile, detail: DetailLevel
+    request: AnalysisRequested,
+    *,
+    model: str,
+    card: ModelCard,
+    profile: Profile,
+    detail: DetailLevel,
+    voice: str | None = None,
 ) -> Wishes:
-    """What is asked of the model, beside the media.
+    """What is asked of the model, beside the media; `voice` when this call speaks as well.
 
     Raises `FeatureUnsupported` and `ParameterInvalid` for what the model cannot do or does not take.
     """
-    thinking = choose_thinking(card, request.model.reasoning, wants_json=True)
+    thinking = choose_thinking(card, request.model.reasoning, wants_json=not profile.free_text)
     return Wishes(
-        parameters=_parameters(request, model=model, card=card, profile=profile, thinking=thinking),
+        parameters=_parameters(request, model=model, card=card, profile=profile, thinking=thinking, voice=voice),
         thinking=thinking,
         pixels=pixel_choice(card, detail),
         detail=detail,
@@ -89,7 +100,9 @@ def outline(
 
     Raises `MediaKindUnsupported` for media of a text model, and what `input_tokens` raises.
     """
-    messages = conversation(request, card=card, profile=profile, schema=schema, detail=wishes.detail)
+    messages = conversation(
+        request, card=card, profile=profile, schema=schema, detail=wishes.detail, speaks=wishes.speaks
+    )
     pixels = wishes.pixels
     unseen = InputTokens()
     for medium in media:
@@ -98,19 +111,27 @@ def outline(
     probed = [medium.probed for medium in media if medium.probed is not None]
     return Outline(
         messages=messages,
-        input_tokens=input_tokens(card=card, texts=texts_of(messages), media=probed, pixels=pixels),
+        input_tokens=input_tokens(
+            card=card, texts=texts_of(messages), media=probed, pixels=pixels, speech=wishes.speaks
+        ),
         unseen_tokens=unseen,
     )
 
 
 def conversation(
-    request: AnalysisRequested, *, card: ModelCard, profile: Profile, schema: OutputSchema, detail: DetailLevel
+    request: AnalysisRequested,
+    *,
+    card: ModelCard,
+    profile: Profile,
+    schema: OutputSchema,
+    detail: DetailLevel,
+    speaks: bool = False,
 ) -> tuple[Message, ...]:
     """The messages of the call, with slots for the media."""
     kinds = [item.kind for item in request.media]
     return build_messages(
         prompt=profile.prompt_of(detail.prompt),
-        schema_text=schema.text,
+        schema_text=None if profile.free_text else schema.text,
         kinds=kinds,
         mixes=card.capabilities.mixes_modalities,
         guidance=detail.guidance_for(kinds),
@@ -120,6 +141,7 @@ def conversation(
             PastTurn(role=turn.role, text=turn.text, kinds=tuple(item.kind for item in turn.media))
             for turn in request.history
         ],
+        system_allowed=not speaks or card.capabilities.system_message_with_speech,
     )
 
 
@@ -171,6 +193,7 @@ def cost_bound(wishes: Wishes, made: Outline, *, card: ModelCard, region: str, d
         expected=made.input_tokens + made.unseen_tokens,
         max_output_tokens=wishes.max_output_tokens(card),
         max_reasoning_tokens=wishes.thinking.most_tokens(card),
+        speech=wishes.speaks,
         search=wishes.parameters.search,
         on=day,
     )
@@ -186,22 +209,23 @@ def _is_linked(item: MediaItem) -> bool:
 
 
 def _parameters(
-    request: AnalysisRequested, *, model: str, card: ModelCard, profile: Profile, thinking: Thinking
+    request: AnalysisRequested, *, model: str, card: ModelCard, profile: Profile, thinking: Thinking, voice: str | None
 ) -> CallParameters:
     choice, most = request.model, card.context.max_output_tokens
     temperature = choice.temperature if choice.temperature is not None else profile.temperature
     check_parameters(card, temperature=temperature, seed=choice.seed)
-    check_features(card, search=bool(choice.search))
+    check_features(card, search=bool(choice.search), speech=voice is not None, voice=voice, thinking=thinking.on)
     return CallParameters(
         model=model,
-        json_mode=card.capabilities.json_mode and not thinking.on,
+        json_mode=card.capabilities.json_mode and not thinking.on and not profile.free_text,
         temperature=temperature,
         seed=choice.seed,
         max_tokens=choice.max_output_tokens or min(profile.max_output_tokens or most, most),
         # Some families punish repetition by default, and JSON repeats its keys (provider.md §2c).
-        presence_penalty=0 if card.parameters.presence_penalty is not None else None,
+        presence_penalty=None if profile.free_text or card.parameters.presence_penalty is None else 0,
         enable_thinking=thinking.enable_thinking,
         reasoning_effort=thinking.reasoning_effort,
         thinking_budget=thinking.budget_tokens,
         search=bool(choice.search),
+        voice=voice,
     )

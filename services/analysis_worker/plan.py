@@ -9,12 +9,19 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from analysis_worker.errors import FeatureUnsupported, MediaEmpty, MediaKindUnsupported, RequestExpired
+from analysis_worker.errors import (
+    FeatureUnsupported,
+    MediaEmpty,
+    MediaKindUnsupported,
+    ParameterInvalid,
+    RequestExpired,
+)
 from analysis_worker.limits import require_budget
 from analysis_worker.media_access import require_access
 from analysis_worker.outline import check_sizes, check_turns, cost_bound, outline, read_wishes
 from analysis_worker.probe import HEAD_BYTES, HeadSource, ProbeSource, join_frames, probe
 from analysis_worker.schemas import compile_schema
+from analysis_worker.speech import SpokenBeside, choose_speech
 from analysis_worker.values import AnalysisPlan, Delivery, Job, PlannedMedia, StoredObject
 from media_contracts import Estimate, MediaItem, Money
 
@@ -24,6 +31,8 @@ if TYPE_CHECKING:
     from analysis_worker.planner import Planner
     from analysis_worker.probed import ProbedMedia
     from analysis_worker.profiles import Profile, Profiles
+    from analysis_worker.schemas import OutputSchema
+    from media_contracts import AnalysisRequested
 
 
 async def plan(
@@ -44,9 +53,13 @@ async def plan(
     card = planner.catalogue.card(model)
     profile = _profile(job, planner.profiles)
     profile.check_kinds(item.kind for item in request.media)
-    schema = compile_schema(request.output_schema) if request.output_schema is not None else profile.schema
+    schema = _schema(request, profile)
+    speech = choose_speech(
+        request.speech, model=model, card=card, profile=profile, schema=schema.document, catalogue=planner.catalogue
+    )
+    voice = speech.voice if isinstance(speech, SpokenBeside) else None
     detail = planner.catalogue.details[request.model.detail]
-    wishes = read_wishes(request, model=model, card=card, profile=profile, detail=detail)
+    wishes = read_wishes(request, model=model, card=card, profile=profile, detail=detail, voice=voice)
     check_turns(request, card=card, stored=Delivery.PRESIGNED if planner.store.public else Delivery.INLINE)
     items = (*request.media, *(item for turn in request.history for item in turn.media))
     require_access(items, tenant=request.tenant, allowed=planner.allowed, url_hosts=planner.url_hosts)
@@ -66,13 +79,13 @@ async def plan(
         pixels=wishes.pixels,
         input_tokens=made.input_tokens,
         estimate=Estimate(input_tokens=made.input_tokens.total, cost=bound),
+        speech=speech,
     )
 
 
 def _require_supported(job: Job) -> None:
     request = job.request
     missing = {
-        "speech": request.speech is not None,
         f"route {request.route!r}": request.route not in {"auto", "live"},
         "media[].clip": any(item.clip is not None for item in request.media),
     }
@@ -84,6 +97,16 @@ def _require_supported(job: Job) -> None:
                 f"history[{index}]: an assistant's turn takes text only, here it has {len(turn.media)} media; "
                 "give them to the user's turn before it"
             )
+
+
+def _schema(request: AnalysisRequested, profile: Profile) -> OutputSchema:
+    if request.output_schema is None:
+        return profile.schema
+    if profile.free_text:
+        raise ParameterInvalid(
+            f"the profile {profile.name!r} answers in free text: leave output_schema out or name another profile"
+        )
+    return compile_schema(request.output_schema)
 
 
 def _profile(job: Job, profiles: Profiles) -> Profile:

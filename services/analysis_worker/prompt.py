@@ -58,7 +58,7 @@ class PastTurn:
 def build_messages(
     *,
     prompt: str,
-    schema_text: str,
+    schema_text: str | None,
     kinds: Sequence[Kind] = (),
     mixes: bool = True,
     guidance: str | None = None,
@@ -71,7 +71,7 @@ def build_messages(
 
     `kinds` are those of the request's media in order. Where one user message cannot mix them (`mixes` false), each
     modality gets a message of its own and the task comes with the last (S0 to S3: different user messages may use
-    different ones). `guidance` says how closely to look. `schema_text` is compact JSON. The word JSON is always said: `json_object` is refused without it (provider.md §4b),
+    different ones). `guidance` says how closely to look. `schema_text` is compact JSON; None: the answer is free text. The word JSON is always said: `json_object` is refused without it (provider.md §4b),
     and models without that mode are asked by the prompt alone. Where the model takes no system message
     (`system_allowed` false: turbo and 2.5-7b when they speak, S2 and S3), everything stands in the last user message.
     """
@@ -84,7 +84,10 @@ def build_messages(
     return (*past, *_said("user", f"{task}\n\n{asked}", kinds, first_index=0, mixes=mixes))
 
 
-def _task(*, prompt: str, guidance: str | None, schema_text: str, language: str | None) -> str:
+def _task(*, prompt: str, guidance: str | None, schema_text: str | None, language: str | None) -> str:
+    if schema_text is None:
+        spoken = f"Answer in the language with the BCP 47 tag {language}." if language else None
+        return "\n\n".join(part for part in (prompt.strip(), guidance, spoken) if part)
     form = (
         "Answer with one JSON document and nothing else: no introduction, no code fence, no comment. "
         "It must be valid against the schema on the next line; the schema's descriptions say what each part holds.\n"

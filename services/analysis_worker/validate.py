@@ -8,8 +8,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from analysis_worker.errors import AnswerWrongShape
+import orjson
+
+from analysis_worker.errors import AnswerEmpty, AnswerWrongShape
 from analysis_worker.json_text import take_json
+from analysis_worker.profiles import FREE_TEXT
 from analysis_worker.timeline import timeline_faults
 from analysis_worker.values import Findings
 
@@ -37,6 +40,17 @@ def validate(
     if faults:
         raise wrong_shape(faults)
     return Findings(json_text=taken.text, value=taken.value)
+
+
+def take_words(answer: Answer) -> Findings:
+    """A free-text answer, word for word, as the one text of its result.
+
+    :raises AnswerEmpty: no text.
+    """
+    if not answer.text.strip():
+        raise AnswerEmpty("the model finished without a word")
+    value = {FREE_TEXT.removeprefix("/"): answer.text}
+    return Findings(json_text=orjson.dumps(value).decode(), value=value)
 
 
 def checker(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from analysis_worker.prompt import Message
     from analysis_worker.request_body import CallParameters
     from analysis_worker.schemas import OutputSchema
+    from analysis_worker.speech import SpeechPlan
     from analysis_worker.tokens import InputTokens, PixelChoice
     from media_contracts import AnalysisRequested, Estimate, Identity, KafkaRecord, MediaItem, RequestedEvent
 
@@ -113,6 +114,10 @@ class AnalysisPlan:
     """What is asked for beside the media."""
     input_tokens: InputTokens
     estimate: Estimate
+    speech: SpeechPlan | None = None
+    """How the answer is spoken, when that is asked for."""
+    kind: str = "analysis"
+    """What its attempts are."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -30,6 +30,7 @@ from analysis_worker.errors import (
     MediaMissing,
     MediaTooMany,
     ParameterInvalid,
+    ProfileNotSpoken,
     Rejected,
     RequestExpired,
 )
@@ -272,3 +273,39 @@ def test_the_distance_of_frames_has_the_bounds_of_the_api(fps):
         planned(media=media)
     with pytest.raises(MediaMissing):  # a model that takes no fps is sent none
         planned(media=media, model={"name": "qwen-omni-turbo"})
+
+
+def test_a_conversation_is_asked_in_free_text_and_with_a_voice_when_one_is_wanted():
+    plain = planned(profile="converse")
+    assert (plain.parameters.voice, plain.parameters.json_mode, plain.speech) == (None, False, None)
+    assert "JSON" not in "".join(part.text for message in plain.messages for part in message.parts)
+    spoken = planned([(64, 48)], profile="converse", speech={"voice": "Tina"})
+    assert spoken.parameters.voice == "Tina"
+    assert [message.role for message in spoken.messages] == ["system", "user"]
+    # The hidden prompt of a spoken answer is counted (S1: 207 input tokens with speech and 11 without).
+    silent = planned([(64, 48)], profile="converse")
+    assert spoken.input_tokens.text - silent.input_tokens.text == 196
+    assert spoken.estimate.cost.decimal > silent.estimate.cost.decimal
+
+
+def test_a_model_that_takes_no_system_message_with_speech_gets_none():
+    spoken = planned(profile="converse", speech={"voice": "Cherry"}, model={"name": "qwen-omni-turbo"})
+    assert [message.role for message in spoken.messages] == ["user"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"profile": "transcribe", "sounds": 1}, ProfileNotSpoken),
+        ({"profile": "converse", "model": {"name": "qwen3.8-omni-flash"}}, FeatureUnsupported),
+        (
+            {"profile": "converse", "model": {"name": "qwen3-omni-flash", "reasoning": {"enabled": True}}},
+            FeatureUnsupported,
+        ),
+        ({"profile": "converse", "model": {"name": "qwen-omni-turbo"}}, ParameterInvalid),
+        ({"profile": "converse", "output_schema": {"type": "object"}}, ParameterInvalid),
+    ],
+)
+def test_what_cannot_be_spoken_is_rejected_by_name(fields, error):
+    with pytest.raises(error):
+        planned(speech={"voice": "Tina"}, **fields)

@@ -29,7 +29,7 @@ from analysis_worker.patience import finished_even_if_cancelled
 from analysis_worker.plan import plan
 from analysis_worker.receive import receive
 from analysis_worker.tries import counted
-from analysis_worker.validate import validate
+from analysis_worker.validate import take_words, validate
 from analysis_worker.values import AnalysisPlan, Delivered, Delivery, Findings, Job, Stage
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Line:
 
     def accounts_of(self, job: Job) -> Accounts:
         """The accounts of one request."""
-        return self.accounts.expecting(modalities(job.request))
+        return self.accounts.expecting(modalities(job.request, profiles=self.planner.profiles))
 
     async def analyse(self, job: Job, claim: Claim, journey: Journey, *, later: Later | None = None) -> Ending:
         """Plan, ask and validate within the deadline; always comes to an ending, unless it is cancelled.
@@ -150,7 +150,7 @@ class Line:
                     asker = self._asker(job, journey, work, is_last_model=not models.has_next, later=later)
                     work.answer = await ask(job, work.plan, claim, asker=asker)
                 with journey.stage(Stage.VALIDATE):
-                    work.findings = validate(work.answer, schema=work.plan.schema)
+                    work.findings = _findings(work.answer, work.plan)
             except MediaChanged:
                 work.replans += 1
                 if work.replans >= MAX_REPLANS:
@@ -209,3 +209,7 @@ class Line:
             ending = await self.analyse(job, claim(job), journey)
             completion = complete(job, ending, now=self.now(), worker=self.worker)
             return completion, ending.findings.json_text if ending.findings else None
+
+
+def _findings(answer: Answer, planned: AnalysisPlan) -> Findings:
+    return take_words(answer) if planned.profile.free_text else validate(answer, schema=planned.schema)
