@@ -70,19 +70,22 @@ class Intake:
         self._on_fatal = on_fatal
         self._works: dict[_Place, _Work] = {}
 
-    def admit(self, delivered: Delivered, *, wait_seconds: float) -> None:
-        """Register the record, then work on it when it is due, unless it is finished or in work already."""
+    def admit(self, delivered: Delivered, *, wait_seconds: float) -> bool:
+        """Register the record, then work on it when it is due, unless it is finished or in work already.
+
+        True when it waits until it is due: only then will `on_due` be told.
+        """
         partition = Partition(topic=delivered.record.topic, number=delivered.partition)
         ticket = self._offsets.deliver(partition, delivered.offset, timestamp_ms=delivered.timestamp_ms)
         if ticket is None:
             self._on_finished()
-            return
+            return False
         place = _Place(partition=partition, offset=delivered.offset, timestamp_ms=delivered.timestamp_ms)
         work = self._works.get(place)
         if work is not None and work.task is not None and not work.task.done():
             log.info("adopted", extra={"event": "adopted", "partition": str(partition), "offset": delivered.offset})
             work.ticket = ticket
-            return
+            return work.waiting
         work = _Work(ticket=ticket, slot=self._window.new_slot(), waiting=wait_seconds > 0)
         self._works[place] = work
         work.task = asyncio.create_task(self._run_when_due(place, work, delivered, wait_seconds))
@@ -90,6 +93,7 @@ class Intake:
         work.task.add_done_callback(lambda _: self._leave(place, work))
         if not work.waiting:
             self._window.admit()
+        return work.waiting
 
     def forget_waiting(self) -> None:
         """Drop the records that are not due yet: whoever has their partition next is given them again."""

@@ -2,12 +2,15 @@
 
 import asyncio
 
+from analysis_worker.commit_map import CommitMap
 from analysis_worker.intake import Intake
-from analysis_worker.offsets import Offsets
+from analysis_worker.offsets import Offsets, Partition
 from analysis_worker.values import Delivered
 from analysis_worker.window import Window
 from media_contracts import KafkaRecord
 from tests.processes import until
+
+PARTITION = Partition(topic="t", number=0)
 
 
 class Desk:
@@ -55,6 +58,25 @@ async def test_a_head_that_was_forgotten_before_it_began_is_waited_for_anew():
     assert len(desk.due) == 1
     await until(lambda: desk.window.admitted == 0)
     assert desk.offsets.open_records == 0
+
+
+async def test_only_what_waits_says_so_and_is_told_when_due():
+    gate = asyncio.Event()
+
+    async def process(_delivered, _slot):
+        await gate.wait()
+
+    desk = Desk(process)
+    desk.offsets.restore(PARTITION, CommitMap(base=0, end=5, open=(0, 4)))
+    assert desk.admit(0, wait_seconds=0.01) is True
+    assert desk.admit(3, wait_seconds=0.01) is False, "finished before, by a worker whose clock is ahead"
+    await until(lambda: desk.due == [PARTITION])
+    assert desk.admit(4) is False
+    desk.offsets.begin()
+    assert desk.admit(0, wait_seconds=0.01) is False, "adopted, and in work"
+    gate.set()
+    await until(lambda: desk.window.admitted == 0)
+    assert desk.due == [PARTITION]
 
 
 async def test_a_record_that_has_ended_in_this_very_step_is_not_adopted():

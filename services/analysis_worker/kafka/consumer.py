@@ -192,8 +192,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
             return  # buffered for an assignment that is gone: it comes again, from the commit
         delivered = delivered_of(record)
         wait_seconds = self._due_at(delivered.record) - time.time()
-        self.holds.set(Hold.NOT_DUE, partition, when=wait_seconds > 0)
-        self.intake.admit(delivered, wait_seconds=wait_seconds)
+        # Not by its time alone: one that is finished already never falls due, and nothing would lift the hold.
+        self.holds.set(Hold.NOT_DUE, partition, when=self.intake.admit(delivered, wait_seconds=wait_seconds))
         self.apply_holds()
 
     def _due(self, partition: Partition) -> None:
