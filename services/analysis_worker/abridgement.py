@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 ROLE: Final = "completion"
 """The role of the artifact that is the whole completion."""
+MOST_LISTED: Final = 64
+"""Calls that were refused are listed one by one up to so many attempts."""
 KEPT_WARNINGS: Final = 32
 SHORT_BYTES: Final = 256
 MESSAGE_CHARACTERS: Final = 2048
@@ -60,6 +62,24 @@ def merge(attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
     for attempt in attempts:
         groups.setdefault((attempt.model, attempt.kind), []).append(attempt)
     return tuple(merged(group) for group in groups.values())
+
+
+def is_free(attempt: Attempt) -> bool:
+    """Whether it is known to have cost nothing: refused, or never connected."""
+    return attempt.usage.total_tokens == 0 and not attempt.usage.estimated.calls
+
+
+def add(attempts: tuple[Attempt, ...], attempt: Attempt) -> tuple[Attempt, ...]:
+    """The attempts with one more; beyond `MOST_LISTED` one that is free joins the last one if that is alike.
+
+    A provider that throttles for a day refuses a request thousands of times, and each call writes them all down.
+    """
+    if len(attempts) < MOST_LISTED or not is_free(attempt):
+        return (*attempts, attempt)
+    last = attempts[-1]
+    if not is_free(last) or (last.model, last.kind, last.outcome) != (attempt.model, attempt.kind, attempt.outcome):
+        return (*attempts, attempt)
+    return (*attempts[:-1], merged((last, attempt)).model_copy(update={"number": attempt.number}))
 
 
 def merged(group: Sequence[Attempt]) -> Attempt:

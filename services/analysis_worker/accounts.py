@@ -8,8 +8,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from analysis_worker.abridgement import merged
-from analysis_worker.errors import ModelUnknown, ProviderUnreachable
+from analysis_worker.abridgement import MOST_LISTED, is_free, merged
+from analysis_worker.errors import ModelUnknown, ProviderDown, ProviderUnavailable, ProviderUnreachable
 from analysis_worker.prices import price
 from analysis_worker.usage import ReportedUsage, to_usage
 from media_contracts import Attempt, Cost, Money, Usage
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from analysis_worker.ledger_format import OpenAttempt
 
 
-MOST_LISTED: Final = 64
-"""Refused calls are listed one by one up to so many attempts."""
+_BOUGHT_NOTHING: Final = frozenset({ProviderUnavailable.code, ProviderDown.code})
 
 
 class Accounts:
@@ -147,13 +146,17 @@ def listed(attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
     many = len(attempts) > MOST_LISTED
     groups: dict[object, list[Attempt]] = {}
     for index, attempt in enumerate(attempts):
-        free = attempt.usage.total_tokens == 0 and not attempt.usage.estimated.calls
         alike = (attempt.model, attempt.kind, attempt.segment, attempt.outcome)
-        groups.setdefault(alike if free and (many or not attempt.usage.calls) else index, []).append(attempt)
+        groups.setdefault(alike if is_free(attempt) and (many or not attempt.usage.calls) else index, []).append(
+            attempt
+        )
     return tuple(merged(group) for group in groups.values())
 
 
 def spent(attempts: Sequence[Attempt]) -> Money | None:
-    """What the attempts so far have cost; None when there were none, or none with a price."""
-    costs = [attempt.cost for attempt in attempts if attempt.cost is not None]
+    """What the attempts so far have cost, as far as it counts against `max_cost`; None when nothing does.
+
+    A server's error is billed as an estimate, for nobody knows; but an outage must not use up a request's budget.
+    """
+    costs = [one.cost for one in attempts if one.cost is not None and one.outcome not in _BOUGHT_NOTHING]
     return Money.of(sum((cost.decimal for cost in costs), Decimal(0)), costs[0].currency) if costs else None

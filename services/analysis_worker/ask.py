@@ -18,8 +18,8 @@ from analysis_worker.errors import (
     AnalysisError,
     CallCancelled,
     InternalError,
+    ProviderDown,
     ProviderRefused,
-    ProviderUnavailable,
     PutOff,
 )
 from analysis_worker.fallback import ANOTHER_MODEL
@@ -29,6 +29,7 @@ from analysis_worker.model_api import Call, ModelApi, OpenCall
 from analysis_worker.patience import patiently
 from analysis_worker.provider_errors import is_of_account
 from analysis_worker.request_body import build_body
+from analysis_worker.stream import Uncounted
 from analysis_worker.tokens import text_tokens
 from analysis_worker.tries import Tries, counted, counts
 
@@ -131,13 +132,13 @@ def _delay(tries: Tries, fault: AnalysisError, *, is_counted: bool, job: Job, as
 async def _admitted(model: str, breaker: Breaker, asker: Asker) -> None:
     """Wait until the model may be called; the deadline is the caller's.
 
-    :raises ProviderUnavailable: when it does not answer just now and another one may be asked instead.
+    :raises ProviderDown: when it does not answer just now and another one may be asked instead.
     """
     if asker.key is not None:
         await asker.key.passed()
     while (seconds := breaker.wait_seconds(asker.api.clock())) > 0:
         if not asker.is_last_model:
-            raise ProviderUnavailable(f"{model} has not answered the last calls and was not asked: its breaker is open")
+            raise ProviderDown(f"{model} has not answered the last calls and was not asked: its breaker is open")
         await asyncio.sleep(seconds)
 
 
@@ -196,9 +197,15 @@ async def _attempt(plan: AnalysisPlan, claim: Claim, *, asker: Asker, running: O
 def _close(claim: Claim, opened: OpenAttempt, call: Call, *, accounts: Accounts) -> Attempt:
     answer = call.answer
     outcome = call.fault.code if call.fault else "succeeded"
-    seen = text_tokens(answer.text) + text_tokens(answer.reasoning) if answer else 0
+    left = answer.uncounted if answer else Uncounted()
+    unreported = text_tokens(left.text) + text_tokens(left.reasoning)
     attempt = accounts.close(
-        opened, outcome=outcome, reported=answer.usage if answer else None, output_tokens=seen, asked=call.asked
+        opened,
+        outcome=outcome,
+        reported=answer.usage if answer else None,
+        output_tokens=unreported,
+        uncounted_tokens=unreported,
+        asked=call.asked,
     )
     if call.sent:
         claim.close(attempt)

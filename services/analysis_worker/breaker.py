@@ -12,6 +12,7 @@ from analysis_worker.errors import (
     AnalysisError,
     CallTimeout,
     FirstTokenTimeout,
+    ProviderDown,
     ProviderUnavailable,
     ProviderUnreachable,
     StreamCut,
@@ -24,7 +25,14 @@ LEAST_SECONDS: Final = 1.0
 MOST_SECONDS: Final = 30.0
 PROBING_SECONDS: Final = 1.0
 """How long those wait who find a probe under way; its end is not announced."""
-OUTAGE: Final = (ProviderUnreachable, ProviderUnavailable, FirstTokenTimeout, StreamStalled, CallTimeout)
+OUTAGE: Final = (
+    ProviderUnreachable,
+    ProviderDown,
+    ProviderUnavailable,
+    FirstTokenTimeout,
+    StreamStalled,
+    CallTimeout,
+)
 """Faults that speak of the model's side and not of the request."""
 
 

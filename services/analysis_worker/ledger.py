@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
+from analysis_worker.abridgement import add
 from analysis_worker.errors import StoreUnavailable
 from analysis_worker.ledger_format import (
     AnswerDocument,
@@ -81,7 +82,7 @@ class Claim:
     @property
     def next_number(self) -> int:
         """The number of the next call."""
-        return len(self.attempts) + 1
+        return max((attempt.number for attempt in self.attempts), default=0) + 1
 
     async def open(self, attempt: OpenAttempt) -> None:
         """Write down a call before it is made; the claim itself did that for the first one."""
@@ -93,7 +94,7 @@ class Claim:
 
     def close(self, attempt: Attempt) -> None:
         """Note how the open call ended; written with the next call, the release or the answer."""
-        self._document = replace(self._document, open=None, closed=(*self._document.closed, attempt))
+        self._document = replace(self._document, open=None, closed=add(self._document.closed, attempt))
 
     def discard_open(self) -> None:
         """Nothing was asked after all."""

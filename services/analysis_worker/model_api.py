@@ -199,8 +199,11 @@ async def _refusal(response: httpx.Response, *, now: datetime) -> Call:
             if len(body) >= MAX_ERROR_BYTES:
                 break
     fault = classify_response(http_status=response.status_code, headers=response.headers, body=bytes(body), now=now)
-    # A 4xx is refused before any work; what a 5xx had done by then nobody knows, and unknown is not zero (law 6).
-    return Call(answer=None, fault=fault, asked=response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR)
+    # A 4xx and a 503 (RFC 9110 §15.6.4: unable to handle the request) are refused before any work; what any other 5xx
+    # had done by then nobody knows, and unknown is not zero (law 6).
+    status = response.status_code
+    asked = status >= httpx.codes.INTERNAL_SERVER_ERROR and status != httpx.codes.SERVICE_UNAVAILABLE
+    return Call(answer=None, fault=fault, asked=asked)
 
 
 def _ended(answer: Answer) -> Call:

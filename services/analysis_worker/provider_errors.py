@@ -22,6 +22,7 @@ from analysis_worker.errors import (
     ModelMissing,
     ModelQuotaUsed,
     ProviderBilling,
+    ProviderDown,
     ProviderRefused,
     ProviderThrottled,
     ProviderUnauthorized,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 # provider.md §4b: TPS/TPM quota "clears within the minute"; asking sooner meets the same answer.
 QUOTA_FLOOR_SECONDS: Final = 60.0
 _MAX_MESSAGE_CHARACTERS: Final = 1_000
+_DOWN_STATUSES: Final = frozenset({502, 503, 504})
 _MAX_BODY_BYTES: Final = 1024 * 1024
 # A Retry-After beyond a day is a broken clock or a broken proxy, not advice.
 _MAX_RETRY_AFTER_SECONDS: Final = 86_400.0
@@ -135,6 +137,8 @@ def classify_error_object(
     message = _text(error.get("message"))
     rule = next((rule for rule in RULES if rule.matches(code, message)), None)
     leaf = rule.leaf if rule else _leaf_of_status(_status_meant(http_status, code, message), code)
+    if leaf is ProviderUnavailable and http_status in _DOWN_STATUSES:
+        leaf = ProviderDown
     said = safe_text(message) or "no message"
     text = f"the provider answered {http_status}{f' {code}' if code else ''}: {said}{_remedy(leaf)}"
     if issubclass(leaf, Retryable):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from analysis_worker.errors import (
     AnalysisError,
     CallCancelled,
+    ProviderDown,
     ProviderThrottled,
     ProviderUnreachable,
     Retryable,
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from analysis_worker.model_api import Call
     from media_contracts import Attempt
 
-OUTAGE_STATUSES: Final = frozenset({502, 503, 504})
-_UNCOUNTED: Final = frozenset({ProviderThrottled.code, ProviderUnreachable.code, CallCancelled.code})
+_UNCOUNTED: Final = frozenset(
+    {leaf.code for leaf in (ProviderThrottled, ProviderDown, ProviderUnreachable, CallCancelled)}
+)
 _COUNTED: Final = frozenset(leaf.code for leaf in Retryable.__subclasses__()) - _UNCOUNTED
 
 
@@ -36,8 +38,8 @@ def counts(call: Call, fault: AnalysisError, *, in_outage: bool, is_last_model: 
         return False
     # With a fallback at hand a model in trouble is left after as many tries as any other fault is worth.
     is_throttled = isinstance(fault, ProviderThrottled) and not call.asked
-    is_probe = in_outage and (isinstance(fault, ProviderUnreachable) or fault.http_status in OUTAGE_STATUSES)
-    return not (is_last_model and (is_throttled or is_probe))
+    is_down = isinstance(fault, ProviderDown) or (in_outage and isinstance(fault, ProviderUnreachable))
+    return not (is_last_model and (is_throttled or is_down))
 
 
 class Tries:

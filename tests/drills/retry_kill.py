@@ -106,8 +106,8 @@ async def _publish_head(scene: Scene, name: str) -> None:
 
 
 async def _round(scene: Scene, names: list[str]) -> dict[str, Any]:
-    """One worker, one outage of the models, one kill; the next worker starts when they are back."""
-    await scene.simulator.play({"match": {"contains": _TROUBLE}, "do": {"fault": "unavailable"}})
+    """One worker, models that hang up in mid-answer, one kill; the next worker starts when they are well again."""
+    await scene.simulator.play({"match": {"contains": _TROUBLE}, "do": {"fault": "early_close"}})
     trap = Trap(names=frozenset(names), fleet=scene.fleet)
     for member in scene.fleet.active:
         scene.fleet.terminate(member)

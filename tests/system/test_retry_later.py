@@ -30,7 +30,7 @@ async def copies(empty_stack):
 
 
 async def test_a_model_in_trouble_is_asked_again_by_way_of_a_retry_topic(copies, wire, simulator, start_worker, unique):
-    await simulator.play({"match": {"contains": unique, "times": 3}, "do": {"fault": "unavailable"}})
+    await simulator.play({"match": {"contains": unique, "times": 3}, "do": {"fault": "early_close"}})
     worker = await start_worker().wait_ready()
     await wire.publish({"request_id": unique, "instruction": f"Say {unique}."}, event_id=f"{unique}-event")
     copy = (await until(copies, what="a copy"))[0]
@@ -45,7 +45,7 @@ async def test_a_model_in_trouble_is_asked_again_by_way_of_a_retry_topic(copies,
     await wire.publish_raw(copy.value, key=copy.key, headers=soon, topic=HOUR)  # nothing lies before it there
     completion = await wire.completion(unique)
     assert completion.data.outcome == "succeeded"
-    assert [one.outcome for one in completion.data.attempts] == ["provider_unavailable"] * 3 + ["succeeded"]
+    assert [one.outcome for one in completion.data.attempts] == ["stream_cut"] * 3 + ["succeeded"]
     assert completion.data.usage.calls == len(await simulator.calls_with(unique)) == 4
     assert completion.data.request.event_id == f"{unique}-event"
     assert [line["topic"] for line in worker.log_lines() if line.get("event") == "put_off"] == [HALF_MINUTE]
@@ -64,3 +64,18 @@ async def test_a_head_that_is_due_in_an_hour_delays_nothing_else(empty_stack, wi
     assert not wire.completions(unique)
     assert (await worker.get("/livez")).status_code == 200
     assert await worker.stop() == 0
+
+
+async def test_a_model_that_is_away_fails_no_request_however_few_tries_it_has(
+    copies, wire, simulator, start_worker, unique
+):
+    await simulator.play({"match": {"contains": unique, "times": 5}, "do": {"fault": "unavailable"}})
+    worker = await start_worker(WORKER_MAX_ATTEMPTS="2").wait_ready()
+    await wire.publish({"request_id": unique, "instruction": f"Say {unique}."})
+    completion = await wire.completion(unique)
+    assert completion.data.outcome == "succeeded"
+    assert [one.outcome for one in completion.data.attempts] == ["provider_down"] * 5 + ["succeeded"]
+    assert completion.data.usage.calls == 6
+    assert completion.data.usage.estimated.calls == 0, "a 503 is a refusal, which costs nothing"
+    assert await worker.stop() == 0
+    assert not await copies()

@@ -14,7 +14,8 @@ from analysis_worker.provider_errors import (
 )
 
 REFUSED, FETCH, BILLING = errors.ProviderRefused, errors.MediaFetchFailed, errors.ProviderBilling
-THROTTLED, DOWN, KEY = errors.ProviderThrottled, errors.ProviderUnavailable, errors.ProviderUnauthorized
+THROTTLED, BROKEN, KEY = errors.ProviderThrottled, errors.ProviderUnavailable, errors.ProviderUnauthorized
+AWAY = errors.ProviderDown
 FILTERED, GONE, QUOTA = errors.ContentFiltered, errors.ModelMissing, errors.ModelQuotaUsed
 
 # Every row of provider.md §4b: status, code, message, leaf, least seconds to wait.
@@ -93,19 +94,19 @@ ROWS = [
     (429, "CommodityNotPurchased", "Commodity has not purchased yet.", BILLING, None),
     (429, "PrepaidBillOverdue", "The prepaid bill is overdue.", BILLING, None),
     (429, "PostpaidBillOverdue", "The postpaid bill is overdue.", BILLING, None),
-    (500, "InternalError", "An internal error has occured, please try again later or contact service support.", DOWN, None),
-    (500, "internal_error", "An internal error has occured, please try again later or contact service support.", DOWN, None),
-    (500, "InternalError.Algo", "inference internal error.", DOWN, None),
-    (500, "InternalError.Algo", "Request rejected by inference engine!", DOWN, None),
-    (500, "InternalError.Algo", "Receive batching backend response failed!", DOWN, None),
+    (500, "InternalError", "An internal error has occured, please try again later or contact service support.", BROKEN, None),
+    (500, "internal_error", "An internal error has occured, please try again later or contact service support.", BROKEN, None),
+    (500, "InternalError.Algo", "inference internal error.", BROKEN, None),
+    (500, "InternalError.Algo", "Request rejected by inference engine!", BROKEN, None),
+    (500, "InternalError.Algo", "Receive batching backend response failed!", BROKEN, None),
     (500, "InternalError.Algo", "Missing Content-Length of multimodal url.", REFUSED, None),
     (500, "InternalError.Algo", "list index out of range", REFUSED, None),
-    (500, "SystemError", "An system error has occured, please try again later.", DOWN, None),
-    (500, "ModelServiceFailed", "Failed to request model service.", DOWN, None),
-    (500, "RequestTimeOut", "Request timed out, please try again later.", DOWN, None),
-    (500, "ModelServingError", "Too many requests. Your requests are being throttled due to system capacity limits. …", DOWN, None),
-    (503, "ModelServingError", "Too many requests. Your requests are being throttled due to system capacity limits. …", DOWN, None),
-    (503, "ModelUnavailable", "Model is unavailable, try again later.", DOWN, None),
+    (500, "SystemError", "An system error has occured, please try again later.", BROKEN, None),
+    (500, "ModelServiceFailed", "Failed to request model service.", BROKEN, None),
+    (500, "RequestTimeOut", "Request timed out, please try again later.", BROKEN, None),
+    (500, "ModelServingError", "Too many requests. Your requests are being throttled due to system capacity limits. …", BROKEN, None),
+    (503, "ModelServingError", "Too many requests. Your requests are being throttled due to system capacity limits. …", AWAY, None),
+    (503, "ModelUnavailable", "Model is unavailable, try again later.", AWAY, None),
 ]  # fmt: skip
 
 
@@ -141,7 +142,8 @@ def test_the_form_in_which_a_refusal_arrives_changes_nothing(status, code, messa
     assert [type(error) for error in found] == [leaf] * 3
     assert {error.provider_code for error in found} == {code}
     in_stream = error_object_of(body_openai(code, message))
-    assert type(classify_error_object(in_stream)) is leaf
+    # A stream that has begun came from a model that is there.
+    assert type(classify_error_object(in_stream)) is (BROKEN if leaf is AWAY else leaf)
 
 
 @pytest.mark.parametrize(
@@ -152,16 +154,16 @@ def test_the_form_in_which_a_refusal_arrives_changes_nothing(status, code, messa
         (402, BILLING),
         (403, REFUSED),
         (404, REFUSED),
-        (408, DOWN),
+        (408, BROKEN),
         (409, REFUSED),
         (413, REFUSED),
         (418, REFUSED),
         (429, THROTTLED),
-        (500, DOWN),
-        (502, DOWN),
-        (503, DOWN),
-        (504, DOWN),
-        (529, DOWN),
+        (500, BROKEN),
+        (502, AWAY),
+        (503, AWAY),
+        (504, AWAY),
+        (529, BROKEN),
     ],
 )
 @pytest.mark.parametrize(
@@ -202,9 +204,9 @@ def test_retry_after_may_be_a_date():
 
 def test_an_error_in_a_stream_may_name_its_status_as_code_or_prefix():
     assert type(classify_error_object({"code": 429, "message": "slow down"})) is THROTTLED
-    assert type(classify_error_object({"code": 502, "message": "upstream"})) is DOWN
-    assert type(classify_error_object({"code": "x", "message": "<503> busy"})) is DOWN
-    assert type(classify_error_object({"message": "something broke"})) is DOWN
+    assert type(classify_error_object({"code": 502, "message": "upstream"})) is BROKEN
+    assert type(classify_error_object({"code": "x", "message": "<503> busy"})) is BROKEN
+    assert type(classify_error_object({"message": "something broke"})) is BROKEN
 
 
 @pytest.mark.parametrize(

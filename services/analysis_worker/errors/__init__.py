@@ -11,7 +11,7 @@ AnalysisError
 │   ├── ProviderUnauthorized ProviderBilling (ModelQuotaUsed) ProviderRefused (ModelMissing) ContentFiltered
 │   └── AnswerTruncated AnswerNotJson AnswerWrongShape AnswerEmpty
 ├── Retryable           the same call may succeed later; completes as `failed` under its code when tries run out
-│   ├── ProviderThrottled ProviderUnavailable ProviderUnreachable MediaFetchFailed
+│   ├── ProviderThrottled ProviderDown ProviderUnavailable ProviderUnreachable MediaFetchFailed
 │   ├── FirstTokenTimeout StreamStalled StreamCut CallTimeout CallCancelled
 │   └── StoreUnavailable BrokerUnavailable ProbeUnavailable
 ├── PutOff              nothing is completed yet: a copy goes to a retry topic
@@ -79,6 +79,7 @@ from analysis_worker.errors.retryable import (
     FirstTokenTimeout,
     MediaFetchFailed,
     ProbeUnavailable,
+    ProviderDown,
     ProviderThrottled,
     ProviderUnavailable,
     ProviderUnreachable,
@@ -129,6 +130,7 @@ __all__ = [
     "ProfileNotSpoken",
     "ProfileUnknown",
     "ProviderBilling",
+    "ProviderDown",
     "ProviderRefused",
     "ProviderThrottled",
     "ProviderUnauthorized",

@@ -29,9 +29,15 @@ class ProviderThrottled(Retryable):
 
 
 class ProviderUnavailable(Retryable):
-    """5xx, or an error object inside a 200 stream that says so."""
+    """A fault of the provider's own: 500, or an error object inside a 200 stream that says so."""
 
     code = "provider_unavailable"
+
+
+class ProviderDown(Retryable):
+    """502, 503 or 504: the model's side is away, whatever is asked of it; it counts towards no request's tries."""
+
+    code = "provider_down"
 
 
 class ProviderUnreachable(Retryable):

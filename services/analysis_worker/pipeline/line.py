@@ -25,7 +25,7 @@ from analysis_worker.expectation import modalities
 from analysis_worker.fallback import Candidates
 from analysis_worker.fetch import fetch
 from analysis_worker.journey import Journey
-from analysis_worker.patience import finished_even_if_cancelled
+from analysis_worker.patience import CANCEL_GRACE_SECONDS, patiently
 from analysis_worker.plan import plan
 from analysis_worker.receive import receive
 from analysis_worker.tries import counted
@@ -98,9 +98,14 @@ class Line:
                 await self._until_validated(job, claim, journey, work, later=later)
         except TimeoutError:
             fault = DeadlineExceeded(self._late(job, claim, journey.current))
-        except (asyncio.CancelledError, PutOff, Stopped):
-            with suppress(StoreUnavailable):  # unreleased, it grows stale instead
-                await finished_even_if_cancelled(claim.release())
+        except PutOff:
+            # Unreleased it would count as a crash; the store is waited for as long as the request may wait.
+            await self._released_in_time(job, claim)
+            raise
+        except (asyncio.CancelledError, Stopped):
+            with suppress(StoreUnavailable, TimeoutError):  # unreleased, it grows stale instead
+                async with asyncio.timeout(CANCEL_GRACE_SECONDS):
+                    await claim.release()
             raise
         except AnalysisError as error:
             fault = error
@@ -119,6 +124,11 @@ class Line:
             stage=journey.current,
             trace_id=journey.trace_id,
         )
+
+    async def _released_in_time(self, job: Job, claim: Claim) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max((job.deadline - self.now()).total_seconds(), CANCEL_GRACE_SECONDS)):
+                await patiently(claim.release, wait=asyncio.sleep)
 
     def _late(self, job: Job, claim: Claim, stage: Stage) -> str:
         """What a request waited for when its time was over."""

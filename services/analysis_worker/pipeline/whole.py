@@ -93,7 +93,8 @@ class Pipeline:
                 with journey.stage(Stage.RECEIVE):
                     job = self._receive(original(delivered))
                     journey.identify(job)
-                slot.ends_at = job.deadline.timestamp()
+                # What is late already is only told so, which takes no longer than anything else.
+                slot.ends_at = max(job.deadline, self.line.now()).timestamp()
                 with journey.stage(Stage.RECALL):
                     recalled = await self._recall(job, slot)
                 match recalled:
@@ -115,12 +116,22 @@ class Pipeline:
             except PutOff as later:
                 journey.put_off(later)
                 self.metrics.count_put_off(later.copy.topic)
-                slot.answered = True
                 with journey.stage(Stage.PUBLISH):
-                    await publish_unchanged(later.copy, producer=self.producer)
+                    await self._put_off(later, slot)
             else:
                 with journey.stage(Stage.PUBLISH):
                     await self._publish(recorded, delivered, slot, journey, links=links)
+
+    async def _put_off(self, later: PutOff, slot: Slot) -> None:
+        """Send the copy for later.
+
+        :raises AnalysisError: when the broker takes less than it told, so that the request is tried again here.
+        """
+        slot.answered = True
+        try:
+            await publish_unchanged(later.copy, producer=self.producer)
+        except RecordTooLarge as error:
+            raise AnalysisError(f"the copy for later is refused: {error.message}") from error
 
     def _later(self, job: Job) -> Callable[[float], KafkaRecord | None]:
         """The copy for the retry topic that falls due after so many seconds; None when none is in time, or takes it."""
