@@ -69,9 +69,9 @@ def judge(case: Case, *, bytewise: bool) -> Reading:
         faults.append(f"uncounted: {uncounted!r}, not {truth.uncounted!r}")
     if heard != truth.sound:
         faults.append("sound: other bytes")
-    same = _comparable(answer)
+    same = comparable(answer)
     faults += [
-        f"chunking {n}: another answer" for n, one in enumerate(others) if _comparable(read(case, one)[0]) != same
+        f"chunking {n}: another answer" for n, one in enumerate(others) if comparable(read(case, one)[0]) != same
     ]
     tally, parts = _tally(case, answer)
     return Reading(
@@ -89,7 +89,8 @@ def _judge_refusal(case: Case) -> Reading:
     return Reading(faults=faults, false_complete=False, tally_error=None, estimate_error=None)
 
 
-def _comparable(answer: Answer) -> dict[str, Any]:
+def comparable(answer: Answer) -> dict[str, Any]:
+    """All that an answer says, with its error by what it says: errors are equal only to themselves."""
     found = {one.name: getattr(answer, one.name) for one in fields(answer)}
     error = found.pop("provider_error")
     return found | {"error": (type(error), str(error))}
