@@ -13,16 +13,17 @@ from model_simulator.schema_find import find_schema
 _MARK = "Simulated answer"
 # A model that is told to read a marked text aloud says that text and nothing else.
 _READING = re.compile(r"\bread\b.*\baloud\b.*?<text>\n(?P<words>.*)\n</text>\s*\Z", re.IGNORECASE | re.DOTALL)
+_SEARCHED = "A simulated search of the web was made for this answer."
 _NO_MEDIA = ("No media was sent with this question.", "Only text was read.")
 
 
-def write_answer(*, texts: list[str], facts: tuple[Facts, ...], as_json: bool) -> str:
+def write_answer(*, texts: list[str], facts: tuple[Facts, ...], as_json: bool, searched: bool = False) -> str:
     """The text that is to be read aloud; else JSON that fits the schema the prompt shows, a small JSON object in JSON mode without one, else prose."""
     reading = _READING.search(texts[-1]) if texts else None
     if reading is not None:
         return reading["words"]
     schema = find_schema(texts)
-    material = material_of(texts, facts)
+    material = material_of(texts, facts, searched=searched)
     if schema is not None:
         return orjson.dumps(fill_schema(schema, material)).decode()
     if as_json:
@@ -36,9 +37,10 @@ def write_reasoning(facts: tuple[Facts, ...]) -> str:
     return f"Simulated reasoning: what was sent is looked at first. {seen} That is enough to answer."
 
 
-def material_of(texts: list[str], facts: tuple[Facts, ...]) -> Material:
+def material_of(texts: list[str], facts: tuple[Facts, ...], *, searched: bool = False) -> Material:
     """Sentences, numbers and words that are true of the media, and the digest of all that was sent."""
     sentences = tuple(sentence for fact in facts for sentence in fact.sentences()) or _NO_MEDIA
+    sentences = (_SEARCHED, *sentences) if searched else sentences
     numbers: dict[str, float] = {}
     colours: tuple[str, ...] = ()
     for fact in reversed(facts):

@@ -76,6 +76,11 @@ class ChatRequest:
         """Every media part of every message, in order."""
         return [media for message in self.messages for media in message.media()]
 
+    @property
+    def searches(self) -> bool:
+        """Whether the model may search the web for its answer."""
+        return self.fields.get("enable_search") is True
+
     def response_format(self) -> str:
         """`text`, `json_object` or `json_schema`; other values come as they are."""
         form = self.fields.get("response_format") or {"type": "text"}

@@ -160,7 +160,7 @@ def _check_speech(request: ChatRequest, rules: RuleTable) -> None:
 
 
 def _check_search(request: ChatRequest, rules: RuleTable) -> None:
-    if request.fields.get("enable_search") is not True:
+    if not request.searches:
         return
     if not request.model.search:
         raise refuse(rules, "search_unsupported", streamed=request.stream)

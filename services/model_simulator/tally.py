@@ -59,6 +59,8 @@ def tally_input(request: ChatRequest, facts: tuple[Facts, ...], rules: RuleTable
         text += rules.limit("message_overhead_tokens") + sum(text_tokens(piece, rules) for piece in message.texts())
     if request.speech:
         text += rules.limit("hidden_speech_prompt_tokens")
+    if request.searches:
+        text += rules.limit("search_result_tokens")
     result = InputTally(text=text)
     for media, fact in zip(request.media(), facts, strict=True):
         result = result.plus(_of_media(media, fact, request, rules))

@@ -279,3 +279,12 @@ def test_a_url_is_fetched_and_its_query_is_not_kept(simulator: Simulator, files:
 def test_one_changed_pixel_row_changes_the_digest() -> None:
     rules = load_rules()
     assert look(picture(64, 48, "red"), rules).sha256 != look(picture(64, 48, "darkred"), rules).sha256
+
+
+def test_a_search_is_told_in_the_answer_and_counts_as_input(simulator: Simulator) -> None:
+    search = {"enable_search": True, "search_options": {"search_strategy": "agent"}}
+    plain, found = (events(simulator.ask(body(text("What day is it?"), **fields)).content) for fields in ({}, search))
+    assert "search" not in text_of(plain)
+    assert text_of(found).startswith("Simulated answer: A simulated search of the web")
+    tokens = [chunks[-1]["usage"]["prompt_tokens"] for chunks in (plain, found)]
+    assert tokens[1] - tokens[0] == load_rules().limit("search_result_tokens")
