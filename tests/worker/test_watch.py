@@ -1,9 +1,13 @@
 """The worker's look at its broker survives whatever a rebalance does meanwhile."""
 
 import time
+from types import SimpleNamespace
 
+import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.cluster import ClusterMetadata
 from aiokafka.consumer.subscription_state import SubscriptionState
+from aiokafka.protocol.metadata import MetadataResponse_v1
 
 from analysis_worker.holds import Holds
 from analysis_worker.kafka.standing import read_positions
@@ -18,12 +22,15 @@ class Client:
     """aiokafka's own assignment and its own look at it, without a broker; every partition's log ends at 10."""
 
     highwater = AIOKafkaConsumer.highwater
+    last_stable_offset = AIOKafkaConsumer.last_stable_offset
     paused = AIOKafkaConsumer.paused
     assignment = AIOKafkaConsumer.assignment
 
     def __init__(self, *, at, on_position=lambda: None):
         self._subscription = SubscriptionState()
         self._subscription.subscribe({"t"})
+        self._client = SimpleNamespace(cluster=ClusterMetadata(metadata_max_age_ms=1000))
+        self.lead(ONE, OTHER)
         self._at = at
         self._on_position = on_position
         self.assign(ONE, OTHER)
@@ -32,7 +39,13 @@ class Client:
         self._subscription.assign_from_subscribed(partitions)
         for each in partitions:
             self.state(each).highwater = 10
+            self.state(each).lso = 10
             self.state(each).seek(self._at)
+
+    def lead(self, *partitions):
+        led = [(0, each.partition, 1 if each in partitions else -1, [1], [1]) for each in (ONE, OTHER)]
+        answer = MetadataResponse_v1([(1, "localhost", 9092, None)], 1, [(0, "t", False, led)])
+        self._client.cluster.update_metadata(answer)
 
     def state(self, each):
         return self._subscription.subscription.assignment.state_value(each)
@@ -60,6 +73,19 @@ async def test_paused_or_at_its_end_a_partition_need_not_move():
     client.pause(ONE)
     client.state(OTHER).highwater = 9
     assert await read_positions(client) == {ours(ONE): None, ours(OTHER): None}
+
+
+@pytest.mark.parametrize(("stable", "moves"), [(9, False), (10, True), (-1, True), (None, True)])
+async def test_before_a_transaction_that_is_open_upstream_a_partition_cannot_move(stable, moves):
+    client = Client(at=9)
+    client.state(ONE).lso = stable
+    assert await read_positions(client) == {ours(ONE): 9 if moves else None, ours(OTHER): 9}
+
+
+async def test_without_a_leader_a_partition_cannot_move():
+    client = Client(at=9)
+    client.lead(OTHER)
+    assert await read_positions(client) == {ours(ONE): None, ours(OTHER): 9}
 
 
 class Looked:
