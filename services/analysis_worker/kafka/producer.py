@@ -8,7 +8,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+)
 
 from analysis_worker.errors import BrokerUnavailable, RecordTooLarge
 from analysis_worker.kafka.connection import connection_arguments
@@ -24,6 +30,7 @@ log = logging.getLogger(__name__)
 LIMITED_TOPICS: Final = (topics.COMPLETED, topics.DEAD_LETTER, *(name for name, _ in topics.RETRY_TOPICS))
 """What the worker writes, and whose limits it therefore asks for at the start."""
 STOP_SECONDS: Final = 5
+CUT_SECONDS: Final = 1
 
 
 class Producer:
@@ -65,14 +72,15 @@ class Producer:
             await self._renew(producer)
             raise _too_large(record.topic, f"{weight} bytes, refused by the broker") from error
         except (KafkaError, TimeoutError) as error:
-            if isinstance(error, KafkaError) and not error.retriable:
+            if spoils(error):
                 await self._renew(producer)
             raise BrokerUnavailable(f"{record.topic}: {type(error).__name__}: {error}") from error
 
     async def stop(self) -> None:
-        """Flush and disconnect."""
-        if self._producer is not None:
-            await self._producer.stop()
+        """Flush and disconnect, within `STOP_SECONDS` and a little."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await put_away(producer, seconds=STOP_SECONDS)
 
     async def _started(self) -> AIOKafkaProducer:
         settings = self._settings
@@ -107,9 +115,34 @@ class Producer:
                 return
             self._producer = fresh
         # What others still have under way in it is tried again by them, in the new one.
-        with suppress(KafkaError, TimeoutError):
-            async with asyncio.timeout(STOP_SECONDS):
-                await broken.stop()
+        await put_away(broken, seconds=STOP_SECONDS)
+
+
+def spoils(error: BaseException) -> bool:
+    """Whether a send's error leaves the producer behind a batch that was numbered and refused for good.
+
+    `KafkaTimeoutError` does not: the record never came into a batch, because the one before it is not sent yet.
+    """
+    return isinstance(error, KafkaError) and not error.retriable and not isinstance(error, KafkaTimeoutError)
+
+
+async def put_away(producer: Any, *, seconds: float) -> None:
+    """Flush and disconnect; what is not acknowledged after so many seconds fails as `KafkaConnectionError`.
+
+    aiokafka's stop() waits for every batch, and an idempotent one is tried for ever (0.14, sender._can_retry). Cut off,
+    it leaves sender, metadata task and connections behind, and another call of it returns at once.
+    """
+    with suppress(KafkaError, TimeoutError):
+        async with asyncio.timeout(seconds):
+            await producer.stop()
+            return
+    with suppress(Exception):  # whatever the sender ends with, nobody hears of it
+        async with asyncio.timeout(CUT_SECONDS):
+            await producer._sender.close()  # noqa: SLF001
+    producer._message_accumulator.fail_all(KafkaConnectionError("the producer was put away"))  # noqa: SLF001
+    with suppress(KafkaError, TimeoutError):
+        async with asyncio.timeout(CUT_SECONDS):
+            await producer.client.close()
 
 
 def _too_large(topic: str, what: str) -> RecordTooLarge:
