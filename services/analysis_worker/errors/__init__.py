@@ -5,7 +5,7 @@ AnalysisError
 │   ├── RequestExpired MediaForbidden MediaMissing MediaEmpty MediaUndecodable MediaTypeMismatch
 │   ├── MediaTooLarge MediaTooMany MediaDimensions MediaDuration MediaKindUnsupported MediaMixUnsupported
 │   └── ProfileUnknown ProfileNotSpoken ModelUnknown SchemaInvalid FeatureUnsupported ParameterInvalid
-│       InputTooLong BudgetExceeded CurrencyMismatch
+│       InputTooLong ScratchTooSmall BudgetExceeded CurrencyMismatch
 ├── Failed              completion `failed`: asked, or worth no further call
 │   ├── DeadlineExceeded WorkerCrashed InternalError MediaChanged
 │   ├── ProviderUnauthorized ProviderBilling (ModelQuotaUsed) ProviderRefused (ModelMissing) ContentFiltered
@@ -71,6 +71,7 @@ from analysis_worker.errors.rejected import (
     Rejected,
     RequestExpired,
     SchemaInvalid,
+    ScratchTooSmall,
 )
 from analysis_worker.errors.retryable import (
     BrokerUnavailable,
@@ -142,6 +143,7 @@ __all__ = [
     "RequestExpired",
     "Retryable",
     "SchemaInvalid",
+    "ScratchTooSmall",
     "Stopped",
     "StoreUnavailable",
     "StreamCut",

@@ -123,6 +123,12 @@ class InputTooLong(Rejected):
     code = "input_too_long"
 
 
+class ScratchTooSmall(Rejected):
+    """A piece of it needs more scratch space than `WORKER_SCRATCH_BYTES` in all."""
+
+    code = "scratch_too_small"
+
+
 class BudgetExceeded(Rejected):
     """The plan may cost more than what is left of `limits.max_cost`."""
 
