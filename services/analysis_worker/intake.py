@@ -90,7 +90,7 @@ class Intake:
         self._works[place] = work
         work.task = asyncio.create_task(self._run_when_due(place, work, delivered, wait_seconds))
         # Not in the task itself: one that is cancelled before its first step never comes to its own `finally`.
-        work.task.add_done_callback(lambda _: self._leave(place, work))
+        work.task.add_done_callback(lambda task: self._leave(place, work, task))
         if not work.waiting:
             self._window.admit()
         return work.waiting
@@ -141,18 +141,28 @@ class Intake:
             self._on_due(place.partition)
         await self._run(work, delivered)
 
-    def _leave(self, place: _Place, work: _Work) -> None:
+    async def _run(self, work: _Work, delivered: Delivered) -> None:
+        async with work.slot:
+            await self._process(delivered, work.slot)
+        self._offsets.finish(work.ticket)
+        self._on_finished()
+        self._on_ended(work.ticket.partition, work.slot.buried)
+
+    def _leave(self, place: _Place, work: _Work, task: asyncio.Task[None]) -> None:
+        error = _unforeseen(task)
+        if error is not None:
+            self._on_fatal(error)
         if self._works.get(place) is work:
             del self._works[place]
         if not work.waiting:
             self._window.leave()
 
-    async def _run(self, work: _Work, delivered: Delivered) -> None:
-        try:
-            async with work.slot:
-                await self._process(delivered, work.slot)
-            self._offsets.finish(work.ticket)
-            self._on_finished()
-            self._on_ended(work.ticket.partition, work.slot.buried)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the record is not finished
-            self._on_fatal(error)
+
+def _unforeseen(task: asyncio.Task[None]) -> BaseException | None:
+    """What ended a task other than its own end and a cancellation of ours: whatever it is, the record is not finished.
+
+    A `CancelledError` that nobody asked the task for came out of something that it awaited.
+    """
+    if not task.cancelled():
+        return task.exception()
+    return None if task.cancelling() else asyncio.CancelledError("cancelled from within")

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from analysis_worker.commit_map import CommitMap
 from analysis_worker.intake import Intake
 from analysis_worker.offsets import Offsets, Partition
@@ -103,3 +105,33 @@ async def test_a_record_in_work_is_adopted_and_its_end_counts():
     gate.set()
     await until(lambda: desk.window.admitted == 0)
     assert desk.offsets.open_records == 0
+
+
+async def nothing_but_cancelled(_delivered, _slot):
+    inner = asyncio.get_running_loop().create_future()
+    inner.cancel()
+    await inner
+
+
+async def fault(_delivered, _slot):
+    raise KeyError("anything")
+
+
+@pytest.mark.parametrize(("process", "kind"), [(nothing_but_cancelled, asyncio.CancelledError), (fault, KeyError)])
+async def test_whatever_ends_a_record_unforeseen_is_told_and_the_record_is_not_finished(process, kind):
+    desk = Desk(process)
+    desk.admit(0)
+    await until(lambda: desk.window.admitted == 0)
+    assert [type(error) for error in desk.fatal] == [kind]
+    assert desk.offsets.open_records == 1
+
+
+async def test_what_a_drain_cancels_is_foreseen():
+    async def process(_delivered, _slot):
+        await asyncio.Event().wait()
+
+    desk = Desk(process)
+    desk.admit(0)
+    await until(lambda: desk.window.slots._value == 3)
+    assert await desk.intake.drain(seconds=0.01) == 1
+    assert (desk.fatal, desk.window.admitted, desk.offsets.open_records) == ([], 0, 1)
