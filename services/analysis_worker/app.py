@@ -40,7 +40,7 @@ from analysis_worker.profiles import load_profiles
 from analysis_worker.recorder import Recorder
 from analysis_worker.retry import RetryPolicy
 from analysis_worker.retry_copy import due_at
-from analysis_worker.tracing import start_tracing
+from analysis_worker.tracing import start_tracing, stop_tracing
 from analysis_worker.transport import build_client
 from analysis_worker.watch import Watch
 from media_contracts import WorkerInfo
@@ -100,7 +100,7 @@ async def run_worker(settings: Settings) -> int:
             watch.draining = True
             await consumer.drain(seconds=settings.worker.drain_seconds)
     finally:
-        tracing.shutdown()
+        stop_tracing(tracing.shutdown)
     return 1 if fatal else 0
 
 
