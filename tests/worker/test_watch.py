@@ -1,16 +1,18 @@
 """The worker's look at its broker survives whatever a rebalance does meanwhile."""
 
+import asyncio
 import time
 from types import SimpleNamespace
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.cluster import ClusterMetadata
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.protocol.metadata import MetadataResponse_v1
 
 from analysis_worker.holds import Holds
-from analysis_worker.kafka.standing import read_positions
+from analysis_worker.kafka.standing import read_positions, takes_part
 from analysis_worker.offsets import Partition
 from analysis_worker.watch import Watch
 from tests.processes import until
@@ -86,6 +88,22 @@ async def test_without_a_leader_a_partition_cannot_move():
     client = Client(at=9)
     client.lead(OTHER)
     assert await read_positions(client) == {ours(ONE): None, ours(OTHER): 9}
+
+
+async def test_a_consumer_whose_group_routine_has_ended_takes_no_part():
+    client = AIOKafkaConsumer("t", group_id="g", bootstrap_servers="127.0.0.1:1")
+    try:
+        assert takes_part(None)
+        assert takes_part(client), "not started"
+        # What start() builds, less the connection to a broker.
+        client._coordinator = GroupCoordinator(client._client, client._subscription, group_id="g")
+        assert takes_part(client)
+        task = client._coordinator._coordination_task
+        task.cancel()
+        await asyncio.wait([task])
+        assert not takes_part(client)
+    finally:
+        await client.stop()
 
 
 class Looked:

@@ -21,7 +21,7 @@ from analysis_worker.holds import Hold, Holds
 from analysis_worker.intake import Intake
 from analysis_worker.kafka.committer import Committer, partition_of
 from analysis_worker.kafka.group_offsets import read_commit_maps
-from analysis_worker.kafka.standing import read_positions
+from analysis_worker.kafka.standing import read_positions, takes_part
 from analysis_worker.kafka.subscription import subscribe
 from analysis_worker.offsets import Offsets, Partition
 from analysis_worker.values import Delivered
@@ -119,8 +119,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
 
     @property
     def consuming(self) -> bool:
-        """Whether FastStream's loop is running; it ends on an error it does not know."""
-        return any(not task.done() for task in self._subscriber.tasks)
+        """Whether FastStream's loop is running, which ends on an error it does not know, and aiokafka's own."""
+        return takes_part(self._client) and any(not task.done() for task in self._subscriber.tasks)
 
     async def reaches_broker(self) -> bool:
         """Ask the broker for the topics' metadata."""

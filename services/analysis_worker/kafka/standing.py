@@ -1,4 +1,4 @@
-"""aiokafka's consumer in, where it stands out: the next offset of each partition that ought to move."""
+"""aiokafka's consumer in, where it stands out: whether it takes part in its group, the next offset of each partition."""
 
 from __future__ import annotations
 
@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 
 POSITION_SECONDS: Final = 1
 NO_LEADER: Final = -1
+
+
+def takes_part(client: Any) -> bool:
+    """Whether the routine that joins, beats and rejoins for the consumer still runs; nobody else watches it.
+
+    aiokafka 0.14 keeps it in `_coordinator._coordination_task`; when it ends on an error, only `check_errors()` tells,
+    which a paused or idle consumer may never come to. A release that keeps it elsewhere is taken for running.
+    """
+    task = getattr(getattr(client, "_coordinator", None), "_coordination_task", None)
+    return not isinstance(task, asyncio.Task) or not task.done()
 
 
 async def read_positions(client: Any) -> dict[Partition, int | None]:
