@@ -75,13 +75,13 @@ def encode_claim(claim: ClaimDocument) -> bytes:
 
 def decode_claim(body: bytes, *, where: str) -> ClaimDocument:
     """A claim from JSON. :raises LedgerUnreadable: when the object `where` holds anything else."""
-    document = _load(body, where=where)
+    document = load_document(body, where=where)
     try:
         # As JSON, because only that is strict about types and takes lists for tuples; from what orjson read, so that
         # an integer beyond its 64 bits is refused here and not when the claim is written again.
         return _claims().validate_json(orjson.dumps(document), strict=True)
     except ValidationError as error:
-        raise _broken(where, error) from None  # pydantic's own words quote what lies there
+        raise broken_document(where, error) from None  # pydantic's own words quote what lies there
 
 
 def encode_answer(answer: AnswerDocument) -> bytes:
@@ -100,7 +100,7 @@ def encode_answer(answer: AnswerDocument) -> bytes:
 
 def decode_answer(body: bytes, *, where: str) -> AnswerDocument:
     """An answer from JSON. :raises LedgerUnreadable: when the object `where` holds anything else."""
-    document = _load(body, where=where)
+    document = load_document(body, where=where)
     try:
         head = _heads().validate_python(document)
         return AnswerDocument(
@@ -111,7 +111,7 @@ def decode_answer(body: bytes, *, where: str) -> AnswerDocument:
             request=decode_record(document.get("request")),
         )
     except ValueError as error:  # also pydantic's and base64's
-        raise _broken(where, error) from None
+        raise broken_document(where, error) from None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,22 +133,24 @@ def _heads() -> TypeAdapter[_AnswerHead]:
     return TypeAdapter(_AnswerHead)
 
 
-def _load(body: bytes, *, where: str) -> dict[str, Any]:
+def load_document(body: bytes, *, where: str) -> dict[str, Any]:
+    """The object that lies there, of a format that this release reads. :raises LedgerUnreadable: otherwise."""
     try:
         document = orjson.loads(body)
     except ValueError as error:
-        raise _broken(where, error) from None
+        raise broken_document(where, error) from None
     if not isinstance(document, dict):
-        raise _broken(where, ValueError("no JSON object"))
+        raise broken_document(where, ValueError("no JSON object"))
     found = document.get("format")
     if type(found) is not int or found < FORMAT:
-        raise _broken(where, ValueError("no format number that was ever written"))
+        raise broken_document(where, ValueError("no format number that was ever written"))
     if found > FORMAT:
         raise LedgerUnreadable(f"{where} has format {found}, this release reads {FORMAT}: upgrade the worker")
     return document
 
 
-def _broken(where: str, error: ValueError) -> LedgerUnreadable:
+def broken_document(where: str, error: ValueError) -> LedgerUnreadable:
+    """The error for what lies `where`; it never shows what that is."""
     if isinstance(error, ValidationError):
         faults = error.errors(include_url=False, include_context=False, include_input=False)
         why = f"{'.'.join(map(str, faults[0]['loc']))}: {faults[0]['type']}"
