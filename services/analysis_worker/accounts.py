@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 from analysis_worker.abridgement import MOST_LISTED, is_free, merged
 from analysis_worker.errors import ModelUnknown, ProviderDown, ProviderUnavailable, ProviderUnreachable
 from analysis_worker.prices import price
+from analysis_worker.speech import KIND as SPEECH
+from analysis_worker.tokens import InputTokens
 from analysis_worker.usage import ReportedUsage, to_usage
 from media_contracts import Attempt, Cost, Money, Usage
 from media_contracts.money import format_amount
@@ -19,12 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import date
 
+    from analysis_worker.cards import TokenRule
     from analysis_worker.catalogue import Catalogue
     from analysis_worker.expectation import Expected
     from analysis_worker.ledger import SeenClaim
     from analysis_worker.ledger_format import OpenAttempt
 
 
+ANALYSIS: Final = "analysis"
 _BOUGHT_NOTHING: Final = frozenset({ProviderUnavailable.code, ProviderDown.code})
 
 
@@ -74,7 +78,7 @@ class Accounts:
                 estimated_output_tokens=output_tokens,
                 uncounted_output_tokens=uncounted_tokens,
             )
-        cost = self.cost(usage, model=opened.model)
+        cost = self.cost(usage, model=opened.model, kind=opened.kind)
         return Attempt(
             number=opened.number,
             kind=opened.kind,
@@ -94,26 +98,36 @@ class Accounts:
                 attempts.append(self.close(seen.document.open, outcome="abandoned", reported=None, output_tokens=0))
         return tuple(attempts)
 
-    def cost(self, usage: Usage, *, model: str) -> Cost | None:
-        """The price of one call's usage, or None when it is unknown."""
+    def rule_of(self, model: str) -> TokenRule | None:
+        """How that model counts what it says; None for one without media, or one that is in no catalogue."""
+        try:
+            return self._catalogue.card(model).tokens
+        except ModelUnknown:
+            return None
+
+    def cost(self, usage: Usage, *, model: str, kind: str = "analysis") -> Cost | None:
+        """The price of one call's usage, or None when it is unknown; `kind` is the attempt's."""
         try:
             card = self._catalogue.card(model)
         except ModelUnknown:
             return None
         expected = self._expected
+        reads = kind == SPEECH
+        speaks = reads or bool(usage.output.audio) or (expected is not None and expected.speaks and kind == ANALYSIS)
+        tokens = InputTokens(text=1) if reads else expected.tokens if expected else None
         return price(
             usage=usage,
             card=card,
             region=self._region,
-            speech=False,
-            expected=expected.tokens if expected else None,
-            searches=None if expected and expected.searches and usage.output_tokens else 0,
+            speech=speaks,
+            expected=tokens,
+            searches=None if not reads and expected and expected.searches and usage.output_tokens else 0,
             on=self._today() if self._today else None,
         )
 
     def total(self, attempts: Sequence[Attempt]) -> Cost | None:
         """The price of all calls together; None when one of them has no price or they differ in currency."""
-        costs = [self.cost(attempt.usage, model=attempt.model) for attempt in attempts]
+        costs = [self.cost(attempt.usage, model=attempt.model, kind=attempt.kind) for attempt in attempts]
         known = [cost for cost in costs if cost is not None]
         if not known or len(known) < len(costs) or len({cost.currency for cost in known}) > 1:
             return None

@@ -30,8 +30,9 @@ from analysis_worker.patience import patiently
 from analysis_worker.provider_errors import is_of_account
 from analysis_worker.request_body import build_body
 from analysis_worker.stream import Uncounted
-from analysis_worker.tokens import text_tokens
+from analysis_worker.tokens import uncounted_tokens
 from analysis_worker.tries import Tries, counted, counts
+from analysis_worker.wav import BYTES_PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from analysis_worker.retry import RetryPolicy
     from analysis_worker.stream import Answer
     from analysis_worker.values import AnalysisPlan, Job
+    from analysis_worker.wav import WavFile
     from media_contracts import Attempt, KafkaRecord
 
 JSON_MODE_WORDS: Final = ("response_format", "json_object", "json mode")
@@ -67,6 +69,8 @@ class Asker:
     """No fallback is left, so that a model in trouble is waited for."""
     key: KeyGate | None = None
     """Where a refused key is waited for; None: it fails the request."""
+    sound: WavFile | None = None
+    """Where the spoken answer goes while it streams."""
     later: Callable[[float], KafkaRecord | None] | None = None
     """The copy for a retry topic that falls due after so many seconds; None when none is in time."""
 
@@ -78,7 +82,7 @@ async def ask(job: Job, plan: AnalysisPlan, claim: Claim, *, asker: Asker) -> An
     :raises BudgetExceeded: when a further call may cost more than what is left of `limits.max_cost`.
     :raises PutOff: when the next call had better be made later.
     """
-    tries = Tries(before=counted(claim.attempts, model=plan.model), policy=asker.policy)
+    tries = Tries(before=counted(claim.attempts, model=plan.model, kind=plan.kind), policy=asker.policy)
     breaker = asker.api.breaker(plan.model)
     while True:
         await _admitted(plan.model, breaker, asker)
@@ -146,7 +150,8 @@ async def _call(plan: AnalysisPlan, claim: Claim, *, asker: Asker, breaker: Brea
     """One call, however long the store takes to give the media; the breaker is told how it ended."""
 
     async def attempt() -> Call:
-        return await _attempt(plan, claim, asker=asker, running=OpenCall(on_token=breaker.answered))
+        running = OpenCall(on_token=breaker.answered, on_audio=_listening(plan, asker.sound))
+        return await _attempt(plan, claim, asker=asker, running=running)
 
     try:
         call = await patiently(attempt, wait=asyncio.sleep)
@@ -160,6 +165,15 @@ async def _call(plan: AnalysisPlan, claim: Claim, *, asker: Asker, breaker: Brea
     return call
 
 
+def _listening(plan: AnalysisPlan, sound: WavFile | None) -> Callable[[bytes], None] | None:
+    """What takes the sound of one call; what an earlier one said is forgotten."""
+    rate = plan.card.tokens.audio_out_tokens_per_second if plan.card.tokens else None
+    if sound is None or plan.parameters.voice is None or not rate:
+        return None
+    sound.begin(max_bytes=int(BYTES_PER_SECOND * plan.card.context.max_output_tokens / rate))
+    return sound.write
+
+
 def _tell(key: KeyGate, call: Call) -> None:
     if call.fault is not None and is_of_account(call.fault):
         key.refuse(call.fault.message)
@@ -170,7 +184,7 @@ def _tell(key: KeyGate, call: Call) -> None:
 async def _attempt(plan: AnalysisPlan, claim: Claim, *, asker: Asker, running: OpenCall) -> Call:
     """One call, opened before and closed after; a cancelled one is closed with what is known of it."""
     opened = OpenAttempt(
-        number=claim.next_number, kind="analysis", model=plan.model, input_tokens=plan.input_tokens.total
+        number=claim.next_number, kind=plan.kind, model=plan.model, input_tokens=plan.input_tokens.total
     )
     try:
         await claim.open(opened)
@@ -198,7 +212,7 @@ def _close(claim: Claim, opened: OpenAttempt, call: Call, *, accounts: Accounts)
     answer = call.answer
     outcome = call.fault.code if call.fault else "succeeded"
     left = answer.uncounted if answer else Uncounted()
-    unreported = text_tokens(left.text) + text_tokens(left.reasoning)
+    unreported = uncounted_tokens(left, rule=accounts.rule_of(opened.model))
     attempt = accounts.close(
         opened,
         outcome=outcome,

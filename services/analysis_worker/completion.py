@@ -9,6 +9,7 @@ from analysis_worker.accounts import listed
 from analysis_worker.errors import AnalysisError, ContentFiltered, ProviderRefused, Rejected
 from media_contracts import (
     AnalysisCompleted,
+    Artifact,
     Attempt,
     Cost,
     ErrorInfo,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from analysis_worker.stream import Answer
     from analysis_worker.values import AnalysisPlan, Findings, Job, PlannedMedia, Stage
+    from analysis_worker.wav import SpokenFile
 
 Outcome = Literal["succeeded", "failed", "rejected"]
 SHOWN_FIELDS: Final = 32
@@ -43,6 +45,8 @@ class Ending:
     plan: AnalysisPlan | None = None
     answer: Answer | None = None
     findings: Findings | None = None
+    spoken: SpokenFile | None = None
+    warnings: tuple[WarningInfo, ...] = ()
     fault: AnalysisError | None = None
     stage: Stage
     trace_id: str | None
@@ -56,8 +60,10 @@ def outcome_of(ending: Ending) -> Outcome:
     return "rejected" if isinstance(ending.fault, Rejected) and not called else "failed"
 
 
-def complete(job: Job, ending: Ending, *, now: datetime, worker: WorkerInfo) -> AnalysisCompleted:
-    """The completion; its `result` is the parsed answer, whose text travels beside it."""
+def complete(
+    job: Job, ending: Ending, *, now: datetime, worker: WorkerInfo, artifacts: tuple[Artifact, ...] = ()
+) -> AnalysisCompleted:
+    """The completion; `artifacts` are what was stored of the ending. Its `result` is the parsed answer, whose text travels beside it."""
     request, plan, answer = job.request, ending.plan, ending.answer
     outcome = outcome_of(ending)
     # Connections that were never made are no calls, and a rejection has none.
@@ -76,6 +82,7 @@ def complete(job: Job, ending: Ending, *, now: datetime, worker: WorkerInfo) -> 
         outcome=outcome,
         coverage="complete",
         error=_error(ending),
+        artifacts=artifacts,
         warnings=tuple(_warnings(job, ending)),
         profile=_profile(plan),
         model=plan.model if plan else request.model.name,
@@ -116,6 +123,7 @@ def _warnings(job: Job, ending: Ending) -> Iterator[WarningInfo]:
     later = {"/progress": job.request.progress}
     for path in (path for path, is_asked in later.items() if is_asked):
         yield WarningInfo(code="not_supported", path=path, message="this release does not do that yet and ignored it")
+    yield from ending.warnings
     if ending.attempts and ending.cost is None:
         models = ", ".join(sorted({attempt.model for attempt in ending.attempts}))
         yield WarningInfo(

@@ -21,15 +21,18 @@ from analysis_worker.planner import Planner
 from analysis_worker.probe import PathSource, ProbePool
 from analysis_worker.profiles import load_profiles
 from analysis_worker.retry import RetryPolicy
+from analysis_worker.speech import KIND as SPEECH
 from analysis_worker.transport import build_client
 from analysis_worker.values import Delivered, Job, StoredObject
-from media_contracts import KafkaRecord, WorkerInfo, topics
+from analysis_worker.wav import CONTENT_TYPE as WAV
+from media_contracts import Artifact, KafkaRecord, WorkerInfo, topics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from analysis_worker.cards import Kind
     from analysis_worker.settings import ModelSettings
+    from analysis_worker.wav import SpokenFile
     from media_contracts import AnalysisCompleted, AnalysisRequested
 
 BUCKET: Final = "local"
@@ -131,7 +134,18 @@ async def analyse_locally(
             )
             return Claim(ledger=_Nobody(), key="", document=document, earlier=())
 
-        return await line.answer(_delivered(request), claim)
+        return await line.answer(_delivered(request), claim, keep=_keep)
+
+
+def _keep(_: Job, spoken: SpokenFile) -> Artifact:
+    """The spoken answer as a file in the current folder."""
+    facts = spoken.facts
+    path = Path(f"{SPEECH}-{facts.sha256[:16]}.wav").absolute()
+    with path.open("wb") as file:
+        file.writelines(spoken.file.chunks())
+    return Artifact(
+        role=SPEECH, bucket=BUCKET, key=str(path), sha256=facts.sha256, size_bytes=facts.size_bytes, content_type=WAV
+    )
 
 
 def _delivered(request: AnalysisRequested) -> Delivered:

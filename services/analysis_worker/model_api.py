@@ -53,13 +53,17 @@ class Call:
 class OpenCall:
     """A call while it runs; `reader` keeps what has arrived, so that a cancelled call can still be counted.
 
-    `body_sent` says that the last byte of the body was given to the connection; `on_token` is told of the first token.
+    `body_sent` says that the last byte of the body was given to the connection; `on_token` is told of the first token,
+    `on_audio` gets the spoken answer as it comes (stream.StreamReader).
     """
 
-    def __init__(self, *, on_token: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, *, on_token: Callable[[], None] | None = None, on_audio: Callable[[bytes], None] | None = None
+    ) -> None:
         self.reader: StreamReader | None = None
         self.body_sent = False
         self.on_token = on_token
+        self.on_audio = on_audio
         self.body_fault: AnalysisError | None = None
 
 
@@ -116,7 +120,7 @@ class ModelApi:
                     ) as response:
                         if response.status_code != httpx.codes.OK:
                             return await _refusal(response, now=self._now())
-                        reader = running.reader = StreamReader(started_at=start)
+                        reader = running.reader = StreamReader(started_at=start, on_audio=running.on_audio)
                         async for chunk in response.aiter_raw():
                             now = self.clock()
                             reader.feed(chunk, now)

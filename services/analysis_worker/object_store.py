@@ -28,7 +28,7 @@ from analysis_worker.transport import TransferFailed, transfer
 from analysis_worker.values import StoredObject
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterable, Mapping
 
     from analysis_worker.cards import Kind
     from analysis_worker.settings import S3Settings
@@ -140,15 +140,22 @@ class ObjectStore:
         self,
         bucket: str,
         key: str,
-        body: bytes,
+        body: bytes | Iterable[bytes],
         *,
         content_type: str,
+        size_bytes: int | None = None,
         if_none_match: bool = False,
         if_match: str | None = None,
     ) -> str:
-        """Write an object, conditionally when asked; returns its ETag. :raises Occupied: when the condition fails."""
+        """Write an object, conditionally when asked; returns its ETag. Of what comes in pieces the size must be given.
+
+        :raises Occupied: when the condition fails.
+        """
         # In slices, because aiohttp warns of one large body; the length keeps the request from being chunked.
-        headers = {"Content-Type": content_type, "Content-Length": str(len(body))}
+        headers = {
+            "Content-Type": content_type,
+            "Content-Length": str(len(body) if isinstance(body, bytes) else size_bytes),
+        }
         if if_none_match:
             headers["If-None-Match"] = "*"
         if if_match is not None:
@@ -203,7 +210,11 @@ class ObjectStore:
             ) from error
 
 
-async def _slices(body: bytes) -> AsyncIterator[bytes]:
+async def _slices(body: bytes | Iterable[bytes]) -> AsyncIterator[bytes]:
+    if not isinstance(body, bytes):
+        for piece in body:
+            yield piece
+        return
     for start in range(0, len(body), SLICE_BYTES):
         yield body[start : start + SLICE_BYTES]
 

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Final
 
 from analysis_worker.abridgement import ROLE, abridge, strip
 from analysis_worker.propagation import current_traceparent
+from analysis_worker.speech import KIND as SPEECH
+from analysis_worker.wav import CONTENT_TYPE as WAV
 from analysis_worker.weight import weigh
 from media_contracts import AnalysisCompleted, Artifact, KafkaRecord, ResultRef, encode_completed, topics
 
 if TYPE_CHECKING:
     from analysis_worker.recorder import Recorder
     from analysis_worker.values import Job
+    from analysis_worker.wav import SpokenFile
 
 _JSON: Final = "application/json"
 
@@ -63,6 +66,22 @@ async def _by_reference(
     if _fits(encoded := _encode(job, abridged, result_json=None, recorder=recorder), recorder):
         return encoded
     return _encode(job, strip(abridged), result_json=None, recorder=recorder, stripped=True)
+
+
+async def store_speech(job: Job, spoken: SpokenFile, *, recorder: Recorder) -> Artifact:
+    """Put the spoken answer into the results bucket; its hash is a part of the key, as in `_store`."""
+    facts = spoken.facts
+    key = f"{job.identity.tenant}/{job.completion_id}/{SPEECH}-{facts.sha256[:16]}.wav"
+    chunks = spoken.file.chunks()
+    await recorder.store.put(recorder.bucket, key, chunks, size_bytes=facts.size_bytes, content_type=WAV)
+    return Artifact(
+        role=SPEECH,
+        bucket=recorder.bucket,
+        key=key,
+        sha256=facts.sha256,
+        size_bytes=facts.size_bytes,
+        content_type=WAV,
+    )
 
 
 def _fits(encoded: KafkaRecord, recorder: Recorder) -> bool:

@@ -27,9 +27,13 @@ _UNCOUNTED: Final = frozenset(
 _COUNTED: Final = frozenset(leaf.code for leaf in Retryable.__subclasses__()) - _UNCOUNTED
 
 
-def counted(attempts: Iterable[Attempt], *, model: str) -> int:
-    """How many of a request's calls, of all its starts, count towards `WORKER_MAX_ATTEMPTS` of the model."""
-    return sum(attempt.usage.calls for attempt in attempts if attempt.model == model and attempt.outcome in _COUNTED)
+def counted(attempts: Iterable[Attempt], *, model: str, kind: str = "analysis") -> int:
+    """How many of a request's calls of one kind, of all its starts, count towards `WORKER_MAX_ATTEMPTS` of the model."""
+    return sum(
+        attempt.usage.calls
+        for attempt in attempts
+        if (attempt.model, attempt.kind) == (model, kind) and attempt.outcome in _COUNTED
+    )
 
 
 def counts(call: Call, fault: AnalysisError, *, in_outage: bool, is_last_model: bool) -> bool:

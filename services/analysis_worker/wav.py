@@ -45,6 +45,14 @@ class WavFacts:
     duration_seconds: float
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpokenFile:
+    """A finished spoken answer."""
+
+    file: WavFile
+    facts: WavFacts
+
+
 class SpeechLost(Exception):
     """The sound could not be kept: more than the bound, or the disk refused it."""
 
@@ -94,8 +102,8 @@ class WavFile:
             return
         self.sound_bytes += len(sound)
 
-    def finish(self) -> WavFacts:
-        """Write the header and return the facts; half a sample at the end is left out.
+    def finish(self) -> SpokenFile:
+        """Write the header and return the file with its facts; half a sample at the end is left out.
 
         :raises SpeechLost: when there is no sound, or not all of it could be kept.
         """
@@ -114,11 +122,12 @@ class WavFile:
         digest = hashlib.sha256()
         for chunk in self.chunks():
             digest.update(chunk)
-        return WavFacts(
+        facts = WavFacts(
             size_bytes=HEADER_BYTES + length,
             sha256=digest.hexdigest(),
             duration_seconds=length / BYTES_PER_SECOND,
         )
+        return SpokenFile(file=self, facts=facts)
 
     def chunks(self) -> Iterator[bytes]:
         """The bytes of the finished file from its beginning; it may be read again."""

@@ -28,7 +28,7 @@ def test_how_it_is_cut_into_pieces_makes_no_difference(pieces):
             with pytest.raises(SpeechLost):
                 file.finish()
             return
-        facts = file.finish()
+        facts = file.finish().facts
         whole = b"".join(file.chunks())
         with opened(file) as read:
             assert (read.getnchannels(), read.getsampwidth(), read.getframerate()) == (1, 2, 24_000)
@@ -43,7 +43,7 @@ def test_a_call_that_is_made_again_begins_anew():
         file.write(b"\x01" * 4_001)
         file.begin()
         file.write(b"\x02\x03")
-        assert file.finish().size_bytes == HEADER_BYTES + 2
+        assert file.finish().facts.size_bytes == HEADER_BYTES + 2
         with opened(file) as read:
             assert read.readframes(10) == b"\x02\x03"
 
@@ -58,7 +58,7 @@ def test_what_is_beyond_the_bound_is_lost_as_a_whole_and_said():
             file.finish()
         file.begin(max_bytes=10)
         file.write(b"\x00" * 10)
-        assert file.finish().size_bytes == HEADER_BYTES + 10
+        assert file.finish().facts.size_bytes == HEADER_BYTES + 10
 
 
 def test_silence_of_the_model_is_no_file():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from analysis_worker.accounts import Accounts, spent
@@ -26,11 +26,13 @@ from analysis_worker.fallback import Candidates
 from analysis_worker.fetch import fetch
 from analysis_worker.journey import Journey
 from analysis_worker.patience import CANCEL_GRACE_SECONDS, patiently
+from analysis_worker.pipeline.speaking import NOT_SPOKEN, Spoken, speak
 from analysis_worker.plan import plan
 from analysis_worker.receive import receive
 from analysis_worker.tries import counted
 from analysis_worker.validate import take_words, validate
 from analysis_worker.values import AnalysisPlan, Delivered, Delivery, Findings, Job, Stage
+from analysis_worker.wav import WavFile
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -43,7 +45,8 @@ if TYPE_CHECKING:
     from analysis_worker.planner import Planner
     from analysis_worker.retry import RetryPolicy
     from analysis_worker.stream import Answer
-    from media_contracts import AnalysisCompleted, KafkaRecord, WorkerInfo
+    from analysis_worker.wav import SpokenFile
+    from media_contracts import AnalysisCompleted, Artifact, KafkaRecord, WorkerInfo
 
     Later = Callable[[float], KafkaRecord | None]
     """Seconds to wait → the copy for a retry topic, or None when none would be in time."""
@@ -62,6 +65,7 @@ class _Work:
     plan: AnalysisPlan | None = None
     answer: Answer | None = None
     findings: Findings | None = None
+    spoken: Spoken = NOT_SPOKEN
     replans: int = 0
 
     def hear(self, answer: Answer) -> None:
@@ -85,8 +89,10 @@ class Line:
         """The accounts of one request."""
         return self.accounts.expecting(modalities(job.request, profiles=self.planner.profiles))
 
-    async def analyse(self, job: Job, claim: Claim, journey: Journey, *, later: Later | None = None) -> Ending:
-        """Plan, ask and validate within the deadline; always comes to an ending, unless it is cancelled.
+    async def analyse(
+        self, job: Job, claim: Claim, journey: Journey, *, sound: WavFile, later: Later | None = None
+    ) -> Ending:
+        """Plan, ask, validate and speak within the deadline; `sound` takes the spoken answer. Always comes to an ending, unless it is cancelled.
 
         :raises PutOff: when `later` gave a copy for a retry topic; the claim is released then.
         """
@@ -95,7 +101,9 @@ class Line:
         try:
             # A deadline in the past must still reach the plan, which rejects it by name.
             async with asyncio.timeout(max((job.deadline - self.now()).total_seconds(), 0) or None):
-                await self._until_validated(job, claim, journey, work, later=later)
+                asker = await self._until_validated(job, claim, journey, work, sound=sound, later=later)
+            # The deadline of its own is no fault: what is validated stays so.
+            work.spoken = await self._speak(job, claim, journey, work, asker)
         except TimeoutError:
             fault = DeadlineExceeded(self._late(job, claim, journey.current))
         except PutOff:
@@ -120,6 +128,8 @@ class Line:
             plan=work.plan,
             answer=work.answer,
             findings=work.findings if fault is None else None,
+            spoken=work.spoken.file,
+            warnings=work.spoken.warnings,
             fault=fault,
             stage=journey.current,
             trace_id=journey.trace_id,
@@ -138,8 +148,8 @@ class Line:
         return f"{said}; {self.key.refusal}" if self.key is not None and self.key.refusal else said
 
     async def _until_validated(
-        self, job: Job, claim: Claim, journey: Journey, work: _Work, *, later: Later | None
-    ) -> None:
+        self, job: Job, claim: Claim, journey: Journey, work: _Work, *, sound: WavFile, later: Later | None
+    ) -> Asker:
         """Plan, ask, validate; again when the object changed, the store was away, or another model is allowed."""
         models = Candidates(
             job.request,
@@ -157,7 +167,7 @@ class Line:
                         model=models.current,
                     )
                 with journey.stage(Stage.ASK):
-                    asker = self._asker(job, journey, work, is_last_model=not models.has_next, later=later)
+                    asker = self._asker(job, journey, work, is_last_model=not models.has_next, later=later, sound=sound)
                     work.answer = await ask(job, work.plan, claim, asker=asker)
                 with journey.stage(Stage.VALIDATE):
                     work.findings = _findings(work.answer, work.plan)
@@ -180,9 +190,11 @@ class Line:
                     extra={"event": "model_fallback", "left": left, "model": model, "error": fault.message},
                 )
             else:
-                return
+                return asker
 
-    def _asker(self, job: Job, journey: Journey, work: _Work, *, is_last_model: bool, later: Later | None) -> Asker:
+    def _asker(
+        self, job: Job, journey: Journey, work: _Work, *, is_last_model: bool, later: Later | None, sound: WavFile
+    ) -> Asker:
         return Asker(
             api=self.api,
             accounts=self.accounts_of(job),
@@ -193,7 +205,16 @@ class Line:
             is_last_model=is_last_model,
             key=self.key,
             later=later,
+            sound=sound,
         )
+
+    async def _speak(self, job: Job, claim: Claim, journey: Journey, work: _Work, asker: Asker) -> Spoken:
+        if work.plan is None or work.findings is None or work.plan.speech is None:
+            return NOT_SPOKEN
+        # A speech that fails is given up soon, and neither a fallback nor a retry topic is for it.
+        asker = replace(asker, heard=lambda _: None, is_last_model=False, key=None, later=None)
+        with journey.stage(Stage.ASK):
+            return await speak(job, work.plan, work.findings, claim, asker=asker, region=self.planner.region)
 
     @asynccontextmanager
     async def _fetch(self, planned: AnalysisPlan, journey: Journey) -> AsyncIterator[MediaPipe]:
@@ -207,17 +228,20 @@ class Line:
                 reading.close()  # the model reads by itself; only a byte pipe lasts as long as the call
             yield pipe
 
-    async def answer(self, delivered: Delivered, claim: Callable[[Job], Claim]) -> tuple[AnalysisCompleted, str | None]:
-        """The completion of one record, and its result's text, with nothing recorded or published.
+    async def answer(
+        self, delivered: Delivered, claim: Callable[[Job], Claim], *, keep: Callable[[Job, SpokenFile], Artifact]
+    ) -> tuple[AnalysisCompleted, str | None]:
+        """The completion of one record, and its result's text, with nothing recorded or published; `keep` keeps speech.
 
         :raises DeadLettered: when the record is no valid request.
         """
-        with Journey.begin(delivered, group="") as journey:
+        with Journey.begin(delivered, group="") as journey, WavFile() as sound:
             with journey.stage(Stage.RECEIVE):
                 job = receive(delivered, now=self.now(), tenant_topics={}, default_deadline_seconds=LOCAL_SECONDS)
                 journey.identify(job)
-            ending = await self.analyse(job, claim(job), journey)
-            completion = complete(job, ending, now=self.now(), worker=self.worker)
+            ending = await self.analyse(job, claim(job), journey, sound=sound)
+            artifacts = (keep(job, ending.spoken),) if ending.spoken else ()
+            completion = complete(job, ending, now=self.now(), worker=self.worker, artifacts=artifacts)
             return completion, ending.findings.json_text if ending.findings else None
 
 

@@ -32,9 +32,10 @@ from analysis_worker.propagation import link_to
 from analysis_worker.publish import publish_completion, publish_unchanged
 from analysis_worker.recall import Answered, Busy, Claimed, Crashed, Recalled, recall
 from analysis_worker.receive import receive
-from analysis_worker.record import Recorded, record
+from analysis_worker.record import Recorded, record, store_speech
 from analysis_worker.retry_copy import delay_for, original, retry_copy
 from analysis_worker.values import Delivered, Job, Stage
+from analysis_worker.wav import WavFile
 from analysis_worker.weight import weigh
 from media_contracts import topics
 
@@ -49,8 +50,9 @@ if TYPE_CHECKING:
     from analysis_worker.pipeline.line import Line
     from analysis_worker.recorder import Recorder
     from analysis_worker.settings import Settings
+    from analysis_worker.wav import SpokenFile
     from analysis_worker.window import Slot
-    from media_contracts import Attempt, KafkaRecord
+    from media_contracts import Artifact, Attempt, KafkaRecord
 
 log = logging.getLogger(__name__)
 LOOK_AGAIN_SECONDS: Final = 30.0
@@ -103,10 +105,13 @@ class Pipeline:
                     case Crashed(attempts=attempts):
                         recorded, links = await self._record(job, self._crashed(job, attempts, journey), journey)
                     case Claimed(claim=claim):
-                        async with claim.kept_alive():
-                            ending = await self.line.analyse(job, claim, journey, later=self._later(job))
-                            slot.answered = True  # from here on a revoke waits for it
-                            recorded, links = await self._record(job, ending, journey)
+                        with WavFile() as sound:
+                            async with claim.kept_alive():
+                                ending = await self.line.analyse(
+                                    job, claim, journey, sound=sound, later=self._later(job)
+                                )
+                                slot.answered = True  # from here on a revoke waits for it
+                                recorded, links = await self._record(job, ending, journey)
                     case _:
                         assert_never(recalled)
             except DeadLettered as fault:
@@ -199,12 +204,15 @@ class Pipeline:
             except Exception as error:
                 log.exception("unforeseen", extra={"event": "internal_error", "stage": Stage.RECORD.value})
                 fault = InternalError(f"{type(error).__name__} in the stage record: a fault of the worker's")
-                plain = replace(ending, plan=None, answer=None, findings=None, fault=fault, stage=Stage.RECORD)
+                plain = replace(
+                    ending, plan=None, answer=None, findings=None, spoken=None, fault=fault, stage=Stage.RECORD
+                )
                 recorded = await self._recorded(job, plain, journey)
         return recorded.record, () if recorded.is_ours else link_to(recorded.record)
 
     async def _recorded(self, job: Job, ending: Ending, journey: Journey) -> Recorded:
-        completion = complete(job, ending, now=self.line.now(), worker=self.line.worker)
+        artifacts = await self._stored(job, ending.spoken)
+        completion = complete(job, ending, now=self.line.now(), worker=self.line.worker, artifacts=artifacts)
         json_text = ending.findings.json_text if ending.findings else None
 
         async def write() -> Recorded:
@@ -221,6 +229,16 @@ class Pipeline:
         self.metrics.count(completion)
         journey.end(completion.outcome, code=completion.error.code if completion.error else None)
         return recorded
+
+    async def _stored(self, job: Job, spoken: SpokenFile | None) -> tuple[Artifact, ...]:
+        """What of the ending is an object of its own."""
+        if spoken is None:
+            return ()
+
+        async def store() -> Artifact:
+            return await store_speech(job, spoken, recorder=self.recorder)
+
+        return (await finished_even_if_cancelled(patiently(store, wait=asyncio.sleep)),)
 
     async def _publish(
         self, recorded: KafkaRecord, delivered: Delivered, slot: Slot, journey: Journey, *, links: tuple[Link, ...]

@@ -3,7 +3,7 @@
 from analysis_worker.tokens.audio import audio_tokens, speech_tokens
 from analysis_worker.tokens.images import image_tokens
 from analysis_worker.tokens.input import InputTokens, PixelChoice, input_tokens, most_tokens
-from analysis_worker.tokens.output import uncounted_tokens
+from analysis_worker.tokens.output import most_speech_tokens, uncounted_tokens
 from analysis_worker.tokens.text import conversation_tokens, text_tokens
 from analysis_worker.tokens.video import frame_list_tokens, sampled_frames, video_tokens
 
@@ -15,6 +15,7 @@ __all__ = [
     "frame_list_tokens",
     "image_tokens",
     "input_tokens",
+    "most_speech_tokens",
     "most_tokens",
     "sampled_frames",
     "speech_tokens",
