@@ -33,8 +33,10 @@ __all__ = [
     "ProbeSource",
     "ProbedMedia",
     "UrlSource",
+    "child_environment",
     "join_frames",
     "probe",
+    "rejection_of",
 ]
 
 # The picture formats in use keep their sides within the first bytes; cameras put up to 64 KiB of EXIF in front.
@@ -112,10 +114,11 @@ async def probe(source: ProbeSource, *, pool: ProbePool) -> ProbedMedia:
             assert_never(source)
     if "facts" in answer:
         return ProbedMedia(index=source.index, kind=source.kind, size_bytes=source.size_bytes, **answer["facts"])
-    raise _rejection(answer["fault"], f"{where}: {answer['message']}")
+    raise rejection_of(answer["fault"], f"{where}: {answer['message']}")
 
 
-def _rejection(cause: str, message: str) -> errors.AnalysisError:
+def rejection_of(cause: str, message: str) -> errors.AnalysisError:
+    """The rejection for a fault that a child named; also the cutter's children use those names."""
     match cause:
         case "mismatch":
             return errors.MediaTypeMismatch(f"{message}; correct the request's kind")
@@ -271,12 +274,12 @@ async def _spawn(limits: ProbeLimits) -> Process:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        env=_environment(),
+        env=child_environment(),
         start_new_session=True,  # a terminal's Ctrl-C is for the worker, which drains first
     )
 
 
-def _environment() -> dict[str, str]:
+def child_environment() -> dict[str, str]:
     """What Python needs and nothing else: keys of the store and of the model stay here."""
     kept = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TZ")
     return {name: os.environ[name] for name in kept if name in os.environ} | {"PYTHONUTF8": "1"}
