@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from media_contracts.instants import Instant
 from media_contracts.money import SMALLEST, Amount, Money
@@ -120,6 +120,18 @@ class Attempt(Value):
     cost: Money | None = None
     basis: Annotated[str, Field(examples=["reported", "estimated", "mixed"])]
     """Where the usage comes from."""
+    reason: (
+        Annotated[str, Field(examples=["retry", "continue", "longer", "less_media", "faults", "fallback"])] | None
+    ) = None
+    """Why it was made after another, by what that one lacked; null, or left out, for the first."""
+
+    @model_serializer(mode="wrap")
+    def _without_null_reason(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # What 0.1.0 wrote stays what it was, to the byte: completions and claims are compared and replayed.
+        document: dict[str, Any] = dump(self)
+        if document.get("reason") is None:
+            document.pop("reason", None)
+        return document
 
 
 class SegmentInfo(Value):

@@ -87,11 +87,13 @@ def merged(group: Sequence[Attempt]) -> Attempt:
     if len(group) == 1:
         return group[0]
     outcomes, bases = {one.outcome for one in group}, {one.basis for one in group}
+    reasons = {one.reason for one in group}
     return group[0].model_copy(
         update={
             "segment": group[0].segment if len({one.segment for one in group}) == 1 else None,
             "outcome": outcomes.pop() if len(outcomes) == 1 else "mixed",
             "basis": bases.pop() if len(bases) == 1 else "mixed",
+            "reason": reasons.pop() if len(reasons) == 1 else "mixed",
             "usage": Usage.sum(one.usage for one in group),
             "cost": _sum([one.cost for one in group]),
         }

@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media_contracts import (
+    Attempt,
     ContractError,
+    Usage,
     decode_completed,
     decode_progress,
     decode_requested,
@@ -175,3 +177,11 @@ def test_a_traceback_of_a_value_does_not_show_what_was_put_in():
     with pytest.raises(ValueError, match="request_id") as caught:
         a_completion(request_id="é the subject is secret")
     assert "secret" not in str(caught.value)
+
+
+def test_the_reason_of_an_attempt_is_written_only_where_there_is_one():
+    first = Attempt(number=1, kind="analysis", model="m", outcome="succeeded", usage=Usage.none(), basis="reported")
+    again = first.model_copy(update={"reason": "faults"})
+    assert "reason" not in first.model_dump(mode="json")
+    assert again.model_dump(mode="json")["reason"] == "faults"
+    assert [Attempt.model_validate_json(one.model_dump_json()) for one in (first, again)] == [first, again]
