@@ -48,7 +48,10 @@ def expression(*operators):
         (defined({"allOf": [{"$ref": "#/$defs/m"}] * 3}) | {"$defs": {"n": {"allOf": [{"$ref": "#/$defs/m"}] * 3}, "m": {"items": NODE}}}, 11, 3),
         ({"$ref": "#"}, 1, 0),
         ({"allOf": [{"$ref": "#"}]}, 2, 0),
-        ({"const": {"$ref": "#"}, "enum": [{"$ref": "#"}]}, 1, 0),
+        ({"const": {"$ref": "#"}, "enum": ["a", 1]}, 1, 0),
+        ({"enum": ["a", {"$ref": "#"}, []]}, 21, 0),  # comparing with what is compound costs ten times as much
+        ({"properties": {"a": {}}, "unevaluatedProperties": False}, 3, 0),
+        ({"items": {"allOf": [{}, {}], "unevaluatedProperties": False}}, 13, 0),
     ],
 )  # fmt: skip
 def test_size_follows_references_and_growth_counts_those_for_one_place(schema, size, growth):
@@ -80,6 +83,48 @@ def test_a_schema_that_doubles_with_each_level_takes_answers_of_reasonable_depth
     started = time.process_time()
     assert "nests too deep" in schema.faults(sum_of(100))[0].message
     assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize("keyword", ["unevaluatedProperties", "unevaluatedItems"])
+@pytest.mark.timeout(10)
+def test_what_asks_again_at_each_step_what_is_left_over_is_refused_when_it_is_deep(keyword):
+    def asking(levels):
+        names = {f"a{i}": {"allOf": [{"$ref": f"#/$defs/a{i + 1}"}], keyword: False} for i in range(levels)}
+        return {"$ref": "#/$defs/a0", "$defs": names | {f"a{levels}": {"properties": {"a": True}}}}
+
+    assert compile_schema(asking(2)).faults(1) == ()
+    with pytest.raises(SchemaInvalid, match="refer less often"):
+        compile_schema(asking(16))
+
+
+@pytest.mark.timeout(10)
+def test_definitions_that_lead_back_in_several_ways_without_a_step_down_are_refused():
+    web = {f"a{i}": {"allOf": [{"$ref": f"#/$defs/a{j}"} for j in range(7)]} for i in range(7)}
+    with pytest.raises(SchemaInvalid, match="refer less often"):
+        compile_schema({"$ref": "#/$defs/a0", "$defs": web})
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    ("items", "value", "said"),
+    [
+        ({"anyOf": [{"minimum": 99_999}] * 300}, list(range(1_000)), "too large to list where"),
+        ({"not": {"enum": [{"a": i} for i in range(3_000)]}}, [{"a": -1}] * 10_000, "too large for a schema"),
+        ({"allOf": [{"minimum": 0}] * 2_000}, list(range(100_000)), "too large for a schema"),
+    ],
+)
+def test_a_large_answer_to_a_large_schema_ends_in_one_fault_at_once(items, value, said):
+    schema = compile_schema({"anyOf": [{"items": items}]})
+    started = time.process_time()
+    (fault,) = schema.faults(value)
+    assert said in fault.message
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.timeout(20)
+def test_distinct_items_are_found_in_one_go():
+    schema = compile_schema({"uniqueItems": True})
+    assert schema.faults([{"a": i} for i in range(50_000)]) == ()
 
 
 def test_plain_recursion_takes_answers_of_any_depth():
