@@ -40,6 +40,7 @@ from analysis_worker.profiles import load_profiles
 from analysis_worker.recorder import Recorder
 from analysis_worker.retry import RetryPolicy
 from analysis_worker.retry_copy import due_at
+from analysis_worker.scratch import ScratchSpace
 from analysis_worker.tracing import start_tracing, stop_tracing
 from analysis_worker.transport import build_client
 from analysis_worker.watch import Watch
@@ -172,10 +173,11 @@ async def build_pipeline(settings: Settings, stack: AsyncExitStack, metrics: Met
             default_model=settings.model.name,
             region=settings.model.region,
         ),
-        accounts=Accounts(catalogue=catalogue, region=settings.model.region),
+        accounts=Accounts(catalogue=catalogue, region=settings.model.region, today=lambda: _now().date()),
         api=ModelApi(settings=settings.model, client=model_client, clock=time.monotonic, now=_now),
         policy=RetryPolicy(max_attempts=settings.worker.max_attempts),
         key=key,
+        scratch=ScratchSpace(total_bytes=settings.worker.scratch_bytes),
         worker=WorkerInfo(name=socket.gethostname(), version=version("media-analysis")),
         now=_now,
     )

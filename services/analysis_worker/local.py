@@ -21,6 +21,7 @@ from analysis_worker.planner import Planner
 from analysis_worker.probe import PathSource, ProbePool
 from analysis_worker.profiles import load_profiles
 from analysis_worker.retry import RetryPolicy
+from analysis_worker.scratch import ScratchSpace
 from analysis_worker.speech import KIND as SPEECH
 from analysis_worker.transport import build_client
 from analysis_worker.values import Delivered, Job, StoredObject
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 BUCKET: Final = "local"
 """What a local request names as its bucket; its keys are paths."""
 CHUNK_BYTES: Final = 64 * 1024
+SCRATCH_BYTES: Final = 10 * 1024**3
+"""As the worker has by default (WORKER_SCRATCH_BYTES)."""
 
 
 class LocalFiles:
@@ -120,6 +123,7 @@ async def analyse_locally(
             api=ModelApi(settings=model, client=client, clock=time.monotonic, now=_now),
             policy=RetryPolicy(max_attempts=3),
             key=None,
+            scratch=ScratchSpace(total_bytes=SCRATCH_BYTES),
             worker=WorkerInfo(name="media-analysis analyze", version=version("media-analysis")),
             now=_now,
         )
