@@ -32,7 +32,6 @@ from analysis_worker.request_body import build_body
 from analysis_worker.stream import Uncounted
 from analysis_worker.tokens import uncounted_tokens
 from analysis_worker.tries import Tries, counted, counts
-from analysis_worker.wav import BYTES_PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,7 +149,7 @@ async def _call(plan: AnalysisPlan, claim: Claim, *, asker: Asker, breaker: Brea
     """One call, however long the store takes to give the media; the breaker is told how it ended."""
 
     async def attempt() -> Call:
-        running = OpenCall(on_token=breaker.answered, on_audio=_listening(plan, asker.sound))
+        running = OpenCall(on_token=breaker.answered, on_audio=await _listening(plan, asker.sound))
         return await _attempt(plan, claim, asker=asker, running=running)
 
     try:
@@ -165,12 +164,12 @@ async def _call(plan: AnalysisPlan, claim: Claim, *, asker: Asker, breaker: Brea
     return call
 
 
-def _listening(plan: AnalysisPlan, sound: WavFile | None) -> Callable[[bytes], None] | None:
+async def _listening(plan: AnalysisPlan, sound: WavFile | None) -> Callable[[bytes], None] | None:
     """What takes the sound of one call; what an earlier one said is forgotten."""
-    rate = plan.card.tokens.audio_out_tokens_per_second if plan.card.tokens else None
-    if sound is None or plan.parameters.voice is None or not rate:
+    if sound is None or plan.parameters.voice is None:
         return None
-    sound.begin(max_bytes=int(BYTES_PER_SECOND * plan.card.context.max_output_tokens / rate))
+    await sound.make_room(plan.sound_bytes)
+    sound.begin()
     return sound.write
 
 

@@ -21,7 +21,7 @@ from analysis_worker.media_access import require_access
 from analysis_worker.outline import check_sizes, check_turns, cost_bound, outline, read_wishes
 from analysis_worker.probe import HEAD_BYTES, HeadSource, ProbeSource, join_frames, probe
 from analysis_worker.schemas import compile_schema
-from analysis_worker.speech import SpokenBeside, choose_speech
+from analysis_worker.speech import SpokenBeside, choose_speech, most_sound_bytes
 from analysis_worker.values import AnalysisPlan, Delivery, Job, PlannedMedia, StoredObject
 from media_contracts import Estimate, MediaItem, Money
 
@@ -80,6 +80,7 @@ async def plan(
         input_tokens=made.input_tokens,
         estimate=Estimate(input_tokens=made.input_tokens.total, cost=bound),
         speech=speech,
+        sound_bytes=most_sound_bytes(wishes.max_output_tokens(card)) if voice else 0,
     )
 
 

@@ -14,6 +14,7 @@ from analysis_worker.limits import check_features
 from analysis_worker.pointer import leads_to_text
 from analysis_worker.prompt import Message, TextPart
 from analysis_worker.request_body import CallParameters
+from analysis_worker.tokens import SPEECH_BYTES_PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,6 +96,11 @@ def reading_parameters(after: SpokenAfter) -> CallParameters:
     return CallParameters(
         model=after.model, voice=after.voice, temperature=0.0 if takes is not None and takes.allows(0.0) else None
     )
+
+
+def most_sound_bytes(tokens: int) -> int:
+    """At most of a text of so many tokens when it is spoken: a second each, which nobody needs (S1: 20 in 6.6 s)."""
+    return tokens * SPEECH_BYTES_PER_SECOND
 
 
 def is_word_for_word(spoken: str, text: str) -> bool:

@@ -116,6 +116,8 @@ class AnalysisPlan:
     estimate: Estimate
     speech: SpeechPlan | None = None
     """How the answer is spoken, when that is asked for."""
+    sound_bytes: int = 0
+    """At most of a spoken answer, as it lies in scratch."""
     kind: str = "analysis"
     """What its attempts are."""
 

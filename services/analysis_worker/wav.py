@@ -18,13 +18,15 @@ from __future__ import annotations
 import hashlib
 import struct
 import tempfile
-from contextlib import suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from pathlib import Path
+
+    from analysis_worker.scratch import ScratchSpace
 
 SAMPLE_RATE_HZ: Final = 24_000
 SAMPLE_BYTES: Final = 2
@@ -60,13 +62,18 @@ class SpeechLost(Exception):
 class WavFile:
     """One spoken answer; `write` never raises, because it is called from the middle of a stream that is worth keeping.
 
-    Nothing lies on the disk before the first `begin`; it is closed with the block.
+    Nothing lies on the disk before the first `begin`, and nothing beyond the room that was made; it is closed with the
+    block.
     """
 
-    def __init__(self, *, directory: Path | None = None) -> None:
+    def __init__(
+        self, *, directory: Path | None = None, reserve: Callable[[int], Awaitable[int]] | None = None
+    ) -> None:
+        """`reserve` takes scratch space and returns how much it got; without it nothing is counted."""
         self._directory = directory
+        self._reserve = reserve
         self._file: IO[bytes] | None = None
-        self._max_bytes = MAX_SOUND_BYTES
+        self._max_bytes = 0
         self._lost: str | None = None
         self.sound_bytes = 0
 
@@ -76,9 +83,15 @@ class WavFile:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def begin(self, *, max_bytes: int = MAX_SOUND_BYTES) -> None:
-        """Make room for at most so many bytes of sound, and forget what was written: the call is made again."""
-        self.sound_bytes, self._lost, self._max_bytes = 0, None, min(max_bytes, MAX_SOUND_BYTES)
+    async def make_room(self, most_bytes: int) -> None:
+        """Reserve scratch space for so many bytes of sound, once: what was got the first time holds for every call."""
+        if not self._max_bytes:
+            wanted = min(most_bytes, MAX_SOUND_BYTES)
+            self._max_bytes = await self._reserve(wanted) if self._reserve else wanted
+
+    def begin(self) -> None:
+        """Forget what was written: a call is made, or made again."""
+        self.sound_bytes, self._lost = 0, None
         try:
             if self._file is None:
                 self._file = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115 - closed by close()
@@ -142,6 +155,20 @@ class WavFile:
         if self._file is not None:
             with suppress(OSError):  # what a full disk did not take is not missed now
                 self._file.close()
+
+
+@asynccontextmanager
+async def spoken_file(scratch: ScratchSpace, *, directory: Path | None = None) -> AsyncIterator[WavFile]:
+    """A file whose room is a part of the scratch space until the block ends."""
+    async with AsyncExitStack() as held:
+
+        async def reserve(need_bytes: int) -> int:
+            # What is more than all the space there is would be waited for for ever; the bound is rarely reached.
+            need_bytes = min(need_bytes, scratch.total_bytes)
+            await held.enter_async_context(scratch.reserved(need_bytes))
+            return need_bytes
+
+        yield held.enter_context(WavFile(directory=directory, reserve=reserve))
 
 
 def wav_header(sound_bytes: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import wave
@@ -10,7 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis_worker.wav import HEADER_BYTES, SpeechLost, WavFile
+from analysis_worker.scratch import ScratchSpace
+from analysis_worker.wav import HEADER_BYTES, SpeechLost, WavFile, spoken_file
+
+
+def begin(file: WavFile, most_bytes: int = 1_000_000) -> None:
+    asyncio.run(file.make_room(most_bytes))
+    file.begin()
 
 
 def opened(file: WavFile) -> wave.Wave_read:
@@ -21,7 +28,7 @@ def opened(file: WavFile) -> wave.Wave_read:
 def test_how_it_is_cut_into_pieces_makes_no_difference(pieces):
     sound = b"".join(pieces)
     with WavFile() as file:
-        file.begin()
+        begin(file)
         for piece in pieces:
             file.write(piece)
         if len(sound) < 2:
@@ -39,7 +46,7 @@ def test_how_it_is_cut_into_pieces_makes_no_difference(pieces):
 
 def test_a_call_that_is_made_again_begins_anew():
     with WavFile() as file:
-        file.begin()
+        begin(file)
         file.write(b"\x01" * 4_001)
         file.begin()
         file.write(b"\x02\x03")
@@ -50,13 +57,13 @@ def test_a_call_that_is_made_again_begins_anew():
 
 def test_what_is_beyond_the_bound_is_lost_as_a_whole_and_said():
     with WavFile() as file:
-        file.begin(max_bytes=10)
+        begin(file, 10)
         file.write(b"\x00" * 8)
         file.write(b"\x00" * 3)
         file.write(b"\x00")
         with pytest.raises(SpeechLost, match="more than 10 bytes"):
             file.finish()
-        file.begin(max_bytes=10)
+        file.begin()
         file.write(b"\x00" * 10)
         assert file.finish().facts.size_bytes == HEADER_BYTES + 10
 
@@ -68,15 +75,33 @@ def test_silence_of_the_model_is_no_file():
 
 def test_the_file_has_no_name_that_a_crash_could_leave_behind(tmp_path):
     with WavFile(directory=tmp_path) as file:
-        file.begin()
+        begin(file)
         file.write(b"\x00" * 100_000)
         assert list(tmp_path.iterdir()) == []
 
 
 def test_a_disk_that_takes_nothing_loses_the_speech_and_nothing_else(tmp_path):
     with WavFile(directory=tmp_path / "gone") as file:
-        file.begin()
+        begin(file)
         file.write(b"\x00" * 10)
         with pytest.raises(SpeechLost, match="TMPDIR"):
             file.finish()
         assert list(file.chunks()) == []
+
+
+async def test_its_room_is_taken_from_the_scratch_space_once_and_given_back():
+    scratch = ScratchSpace(total_bytes=1_000)
+    async with spoken_file(scratch) as file:
+        assert scratch.used_bytes == 0
+        for _ in range(3):
+            await file.make_room(400)
+            file.begin()
+            file.write(b"\x00" * 400)
+            assert scratch.used_bytes == 400
+        async with spoken_file(scratch) as large:
+            waiting = asyncio.create_task(large.make_room(10_000))  # as much as there is, and no more
+            await asyncio.sleep(0)
+            assert scratch.waiting == 1
+            waiting.cancel()
+        assert scratch.used_bytes == 400
+    assert scratch.used_bytes == 0

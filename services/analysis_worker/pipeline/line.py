@@ -32,7 +32,7 @@ from analysis_worker.receive import receive
 from analysis_worker.tries import counted
 from analysis_worker.validate import take_words, validate
 from analysis_worker.values import AnalysisPlan, Delivered, Delivery, Findings, Job, Stage
-from analysis_worker.wav import WavFile
+from analysis_worker.wav import spoken_file
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -44,8 +44,9 @@ if TYPE_CHECKING:
     from analysis_worker.model_api import ModelApi
     from analysis_worker.planner import Planner
     from analysis_worker.retry import RetryPolicy
+    from analysis_worker.scratch import ScratchSpace
     from analysis_worker.stream import Answer
-    from analysis_worker.wav import SpokenFile
+    from analysis_worker.wav import SpokenFile, WavFile
     from media_contracts import AnalysisCompleted, Artifact, KafkaRecord, WorkerInfo
 
     Later = Callable[[float], KafkaRecord | None]
@@ -82,6 +83,7 @@ class Line:
     api: ModelApi
     policy: RetryPolicy
     key: KeyGate | None
+    scratch: ScratchSpace
     worker: WorkerInfo
     now: Callable[[], datetime]
 
@@ -235,12 +237,13 @@ class Line:
 
         :raises DeadLettered: when the record is no valid request.
         """
-        with Journey.begin(delivered, group="") as journey, WavFile() as sound:
+        with Journey.begin(delivered, group="") as journey:
             with journey.stage(Stage.RECEIVE):
                 job = receive(delivered, now=self.now(), tenant_topics={}, default_deadline_seconds=LOCAL_SECONDS)
                 journey.identify(job)
-            ending = await self.analyse(job, claim(job), journey, sound=sound)
-            artifacts = (keep(job, ending.spoken),) if ending.spoken else ()
+            async with spoken_file(self.scratch) as sound:
+                ending = await self.analyse(job, claim(job), journey, sound=sound)
+                artifacts = (keep(job, ending.spoken),) if ending.spoken else ()
             completion = complete(job, ending, now=self.now(), worker=self.worker, artifacts=artifacts)
             return completion, ending.findings.json_text if ending.findings else None
 

@@ -23,10 +23,11 @@ from analysis_worker.speech import (
     SpokenAfter,
     SpokenBeside,
     is_word_for_word,
+    most_sound_bytes,
     reading_messages,
     reading_parameters,
 )
-from analysis_worker.tokens import PixelChoice, input_tokens, most_speech_tokens
+from analysis_worker.tokens import PixelChoice, input_tokens, most_speech_tokens, text_tokens
 from analysis_worker.wav import SpeechLost, SpokenFile
 from media_contracts import Estimate, WarningInfo
 
@@ -119,6 +120,7 @@ def reading_plan(plan: AnalysisPlan, after: SpokenAfter, text: str, *, region: s
         input_tokens=tokens,
         estimate=Estimate(input_tokens=tokens.total, cost=bound),
         speech=None,
+        sound_bytes=most_sound_bytes(text_tokens(text)),
         kind=KIND,
     )
 

@@ -35,7 +35,7 @@ from analysis_worker.receive import receive
 from analysis_worker.record import Recorded, record, store_speech
 from analysis_worker.retry_copy import delay_for, original, retry_copy
 from analysis_worker.values import Delivered, Job, Stage
-from analysis_worker.wav import WavFile
+from analysis_worker.wav import spoken_file
 from analysis_worker.weight import weigh
 from media_contracts import topics
 
@@ -105,13 +105,10 @@ class Pipeline:
                     case Crashed(attempts=attempts):
                         recorded, links = await self._record(job, self._crashed(job, attempts, journey), journey)
                     case Claimed(claim=claim):
-                        with WavFile() as sound:
-                            async with claim.kept_alive():
-                                ending = await self.line.analyse(
-                                    job, claim, journey, sound=sound, later=self._later(job)
-                                )
-                                slot.answered = True  # from here on a revoke waits for it
-                                recorded, links = await self._record(job, ending, journey)
+                        async with spoken_file(self.line.scratch) as sound, claim.kept_alive():
+                            ending = await self.line.analyse(job, claim, journey, sound=sound, later=self._later(job))
+                            slot.answered = True  # from here on a revoke waits for it
+                            recorded, links = await self._record(job, ending, journey)
                     case _:
                         assert_never(recalled)
             except DeadLettered as fault:
