@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
 from analysis_worker.errors import (
     AnalysisError,
@@ -32,9 +32,10 @@ from analysis_worker.values import Findings
 from media_contracts import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from analysis_worker.stream import Answer
+    from media_contracts import Attempt
 
 
 class Rung(StrEnum):
@@ -160,6 +161,31 @@ def remedy(
         return step
     on_ladder = isinstance(fault, AnswerNotJson | AnswerWrongShape | AnswerTruncated | AnswerEmpty)
     return AskFallback(fault=fault) if on_ladder and means.has_fallback else _without_a_call(fault)
+
+
+def rung_of(step: Remedy) -> Rung | None:
+    """Return what the next attempt says as its `reason`; None for what is no call of the ladder's."""
+    match step:
+        case ContinueFrom():
+            return Rung.CONTINUE
+        case AskLonger():
+            return Rung.LONGER
+        case AskWithLessMedia():
+            return Rung.LESS_MEDIA
+        case AskWithFaults():
+            return Rung.FAULTS
+        case AskFallback():
+            return Rung.FALLBACK
+        case TakeInside() | LeaveToRetry() | GiveUp():
+            return None
+        case _:
+            assert_never(step)
+
+
+def tried_with(model: str, attempts: Iterable[Attempt]) -> tuple[Rung, ...]:
+    """Return the rungs of a request with a model so far, of all its starts: what its attempts give as their reason."""
+    known = {rung.value for rung in Rung}
+    return tuple(Rung(one.reason) for one in attempts if one.model == model and one.reason in known)
 
 
 def _without_a_call(fault: AnalysisError) -> Remedy:
