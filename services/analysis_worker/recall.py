@@ -70,6 +70,16 @@ async def recall(job: Job, *, ledger: Ledger, first: OpenAttempt, accounts: Acco
     return await _look(job, ledger=ledger, first=first, accounts=accounts, max_starts=max_starts)
 
 
+async def look_again(job: Job, *, ledger: Ledger, first: OpenAttempt, accounts: Accounts, max_starts: int) -> Recalled:
+    """Like `recall`, for who was told `Busy`: it reads, and writes only what nobody's claim forbids.
+
+    While another task of ours has the request, the store is not asked at all. Raises what `recall` raises.
+    """
+    if ledger.works_on(job):
+        return Busy(seconds=LOOK_OFTEN_SECONDS)
+    return await _look(job, ledger=ledger, first=first, accounts=accounts, max_starts=max_starts)
+
+
 async def _look(job: Job, *, ledger: Ledger, first: OpenAttempt, accounts: Accounts, max_starts: int) -> Recalled:
     """What others wrote about the request, and what that allows."""
     answer = await ledger.answer(job)
@@ -77,8 +87,8 @@ async def _look(job: Job, *, ledger: Ledger, first: OpenAttempt, accounts: Accou
         _require_same(job, answer.fingerprint)
         return Answered(completion=answer.completion)
     claims = await ledger.claims(job)
-    if not claims:  # removed between our write and our look: begin anew
-        return Busy(seconds=LOOK_AGAIN_SECONDS)
+    if not claims:  # what refused our write was removed since
+        return await _start(job, 1, ledger=ledger, first=first, earlier=(), is_last=False)
     _require_same(job, claims[0].document.fingerprint)
     if ledger.works_on(job):  # another task of ours: however old its claim may look, its end is waited for
         return Busy(seconds=LOOK_OFTEN_SECONDS)

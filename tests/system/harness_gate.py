@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 _READ_BYTES = 64 * 1024
+_METHODS = (b"GET", b"HEAD", b"PUT", b"POST", b"DELETE")
 
 
 class Gate:
@@ -21,6 +22,8 @@ class Gate:
         self._open.set()
         self._losing = False
         self.held = 0
+        self.asked: list[str] = []
+        """The methods of the requests so far."""
         self.url = ""
 
     def hold_replies(self) -> None:
@@ -40,7 +43,16 @@ class Gate:
         """One client's connection."""
         there_reader, there_writer = await asyncio.open_connection(*self._server)
         with contextlib.suppress(ConnectionError):
-            await asyncio.gather(_pass(reader, there_writer), self._reply(there_reader, writer))
+            await asyncio.gather(self._ask(reader, there_writer), self._reply(there_reader, writer))
+
+    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(_READ_BYTES):
+            method = data.partition(b" ")[0]
+            if method in _METHODS:
+                self.asked.append(method.decode())
+            writer.write(data)
+            await writer.drain()
+        writer.close()
 
     async def _reply(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(_READ_BYTES):
@@ -51,13 +63,6 @@ class Gate:
             writer.write(data)
             await writer.drain()
         writer.close()
-
-
-async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(_READ_BYTES):
-        writer.write(data)
-        await writer.drain()
-    writer.close()
 
 
 @contextlib.asynccontextmanager

@@ -17,7 +17,7 @@ from analysis_worker.errors import LedgerUnreadable, StoreUnavailable
 from analysis_worker.ledger import Ledger
 from analysis_worker.ledger_format import OpenAttempt
 from analysis_worker.object_store import ObjectStore
-from analysis_worker.recall import Answered, Busy, Claimed, recall
+from analysis_worker.recall import Answered, Busy, Claimed, look_again, recall
 from analysis_worker.receive import receive
 from analysis_worker.settings import S3Settings
 from analysis_worker.transport import build_client
@@ -81,9 +81,9 @@ async def test_another_task_of_the_same_worker_does_not_take_it_either(open_ledg
     assert await ledger.take(job(unique), start=1, first=FIRST, earlier=()) is None
 
 
-def look(unique, ledger):
+def look(unique, ledger, *, ask=recall):
     accounts = Accounts(catalogue=load_catalogue(), region="beijing")
-    return recall(job(unique), ledger=ledger, first=FIRST, accounts=accounts, max_starts=3)
+    return ask(job(unique), ledger=ledger, first=FIRST, accounts=accounts, max_starts=3)
 
 
 async def test_a_claim_whose_reply_was_lost_is_given_back_and_taken_anew(gated, open_ledger, unique):
@@ -225,3 +225,29 @@ async def test_a_claim_is_young_by_the_stores_own_clock(open_ledger, unique):
     await ledger.take(job(unique), start=1, first=FIRST, earlier=())
     [seen] = await ledger.claims(job(unique))
     assert -2 <= seen.age_seconds <= 5
+
+
+async def test_who_waits_only_reads_and_takes_what_was_given_back(gated, open_ledger, unique):
+    gate, waiting = gated
+    first = await look(unique, open_ledger("other"))
+    assert isinstance(await look(unique, waiting), Busy)
+    assert gate.asked[0] == "PUT"
+    for _ in range(3):
+        gate.asked.clear()
+        assert isinstance(await look(unique, waiting, ask=look_again), Busy)
+        assert set(gate.asked) == {"GET"}
+    await first.claim.release()
+    assert isinstance(await look(unique, waiting, ask=look_again), Claimed)
+    gate.asked.clear()
+    assert isinstance(await look(unique, waiting, ask=look_again), Busy), "a task of ours has it"
+    assert gate.asked == []
+
+
+async def test_an_undisturbed_claim_is_one_write(gated, unique):
+    gate, ledger = gated
+    assert isinstance(await look(unique, ledger), Claimed)
+    assert gate.asked == ["PUT"]
+
+
+async def test_who_waits_takes_the_first_claim_when_the_one_in_its_way_is_gone(open_ledger, unique):
+    assert isinstance(await look(unique, open_ledger("one"), ask=look_again), Claimed)

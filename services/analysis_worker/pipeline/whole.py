@@ -30,7 +30,7 @@ from analysis_worker.journey import Journey
 from analysis_worker.patience import finished_even_if_cancelled, patiently
 from analysis_worker.propagation import link_to
 from analysis_worker.publish import publish_completion, publish_unchanged
-from analysis_worker.recall import Answered, Busy, Claimed, Crashed, Recalled, recall
+from analysis_worker.recall import Answered, Busy, Claimed, Crashed, Recalled, look_again, recall
 from analysis_worker.receive import receive
 from analysis_worker.record import Recorded, record, store_speech
 from analysis_worker.retry_copy import delay_for, original, retry_copy
@@ -154,9 +154,10 @@ class Pipeline:
         first = first_attempt(
             job.request, catalogue=planner.catalogue, profiles=planner.profiles, default_model=planner.default_model
         )
+        ask = recall
 
         async def look() -> Recalled:
-            return await recall(
+            return await ask(
                 job,
                 ledger=self.ledger,
                 first=first,
@@ -168,6 +169,7 @@ class Pipeline:
             recalled = await patiently(look, wait=slot.wait)
             if not isinstance(recalled, Busy):
                 return recalled
+            ask = look_again
             await slot.wait(recalled.seconds)
 
     def _receive(self, delivered: Delivered) -> Job:
