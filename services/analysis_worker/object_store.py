@@ -6,15 +6,18 @@ an extra header is enforced. Presigning without a region would make a blocking c
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import httpx
 from minio import Minio
+from minio.error import MinioException
+from urllib3.exceptions import HTTPError
 
 from analysis_worker.errors import (
     MediaChanged,
@@ -24,6 +27,7 @@ from analysis_worker.errors import (
     StoreUnavailable,
 )
 from analysis_worker.probe import UrlSource
+from analysis_worker.store_wire import age_seconds, condition_failed, in_slices
 from analysis_worker.transport import TransferFailed, transfer
 from analysis_worker.values import StoredObject
 
@@ -35,7 +39,6 @@ if TYPE_CHECKING:
 
 SIGNED_SECONDS: Final = 900
 """Life of a URL that only we use; one is made per request."""
-SLICE_BYTES: Final = 256 * 1024
 SHOWN_BYTES: Final = 300
 PROBE_KEY: Final = "probe/conditional-write"
 """One key for ever: where an earlier start left it, the first write is refused already, which shows as much."""
@@ -134,7 +137,7 @@ class ObjectStore:
                     f"GET {bucket}/{key}: {await _explain(response)}", http_status=response.status_code
                 )
             body = b"".join([chunk async for chunk in response.aiter_raw()])
-            return Blob(body=body, etag=response.headers.get("etag", ""), age_seconds=_age(response))
+            return Blob(body=body, etag=response.headers.get("etag", ""), age_seconds=age_seconds(response.headers))
 
     async def put(
         self,
@@ -160,8 +163,8 @@ class ObjectStore:
             headers["If-None-Match"] = "*"
         if if_match is not None:
             headers["If-Match"] = if_match
-        async with self._send("PUT", bucket, key, headers=headers, content=_slices(body)) as response:
-            if _condition_failed(response.status_code, if_none_match=if_none_match, if_match=if_match):
+        async with self._send("PUT", bucket, key, headers=headers, content=in_slices(body)) as response:
+            if condition_failed(response.status_code, if_none_match=if_none_match, if_match=if_match):
                 raise Occupied(f"{bucket}/{key}")
             if response.status_code >= httpx.codes.BAD_REQUEST:
                 raise StoreUnavailable(
@@ -169,6 +172,30 @@ class ObjectStore:
                     http_status=response.status_code,
                 )
             return str(response.headers.get("etag", ""))
+
+    async def delete(self, bucket: str, key: str) -> None:
+        """Remove an object; one that is not there is removed already."""
+        async with self._send("DELETE", bucket, key) as response:
+            if response.status_code >= httpx.codes.BAD_REQUEST and response.status_code != httpx.codes.NOT_FOUND:
+                raise StoreUnavailable(
+                    f"DELETE {bucket}/{key}: {await _explain(response)}: check the key's rights",
+                    http_status=response.status_code,
+                )
+
+    async def keys_below(self, bucket: str, prefix: str, *, older_than_seconds: float, most: int) -> tuple[str, ...]:
+        """The first keys below a prefix that were written so long ago, by the store's clock and ours."""
+        latest = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
+
+        def listed() -> tuple[str, ...]:
+            found = self._private.list_objects(bucket, prefix=prefix, recursive=True)
+            old = (item.object_name for item in found if item.last_modified and item.last_modified < latest)
+            return tuple(islice((str(name) for name in old), most))
+
+        try:
+            # minio's own call: it blocks, and pages through the listing (DESIGN.md §5).
+            return await asyncio.to_thread(listed)
+        except (MinioException, HTTPError) as error:
+            raise StoreUnavailable(f"listing {bucket}/{prefix}: {error}: check the key's rights") from error
 
     async def require_conditional_writes(self, bucket: str, *, key: str = PROBE_KEY) -> None:
         """Put one key twice with `If-None-Match: *`. :raises Stopped: unless one is refused (law 2)."""
@@ -208,15 +235,6 @@ class ObjectStore:
             raise StoreUnavailable(
                 f"{method} {bucket}/{key} at {urlsplit(url).netloc}: {error.fault} ({error})"
             ) from error
-
-
-async def _slices(body: bytes | Iterable[bytes]) -> AsyncIterator[bytes]:
-    if not isinstance(body, bytes):
-        for piece in body:
-            yield piece
-        return
-    for start in range(0, len(body), SLICE_BYTES):
-        yield body[start : start + SLICE_BYTES]
 
 
 def _signer(settings: S3Settings, endpoint: str) -> Minio:
@@ -263,17 +281,6 @@ def _raise_for_read(response: httpx.Response, bucket: str, key: str) -> None:
             )
 
 
-def _condition_failed(status: int, *, if_none_match: bool, if_match: str | None) -> bool:
-    """Whether a PUT was refused for its condition; without one such a status says only that the store is in trouble."""
-    match status:
-        case 412 | 409:  # AWS answers 409, ConditionalRequestConflict, when two conditional writes race
-            return if_none_match or if_match is not None
-        case 404:
-            return if_match is not None
-        case _:
-            return False
-
-
 async def _explain(response: httpx.Response) -> str:
     said = bytearray()
     async for chunk in response.aiter_raw():
@@ -281,17 +288,3 @@ async def _explain(response: httpx.Response) -> str:
         if len(said) >= SHOWN_BYTES:
             break
     return f"HTTP {response.status_code} {said[:SHOWN_BYTES].decode('utf-8', 'replace')}".strip()
-
-
-def _age(response: httpx.Response) -> float:
-    """Seconds since the object was written, by the store's own clock."""
-    now = _instant(response.headers.get("date")) or datetime.now(UTC)
-    written = _instant(response.headers.get("last-modified")) or now
-    return (now - written).total_seconds()
-
-
-def _instant(header: str | None) -> datetime | None:
-    try:
-        return parsedate_to_datetime(header) if header else None
-    except ValueError:
-        return None

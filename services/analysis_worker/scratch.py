@@ -22,6 +22,20 @@ if TYPE_CHECKING:
 _LOCK: Final = "lock"
 
 
+class Reservation:
+    """Scratch space that is held."""
+
+    def __init__(self, space: ScratchSpace, held_bytes: int) -> None:
+        self._space = space
+        self.held_bytes = held_bytes
+
+    def keep(self, used_bytes: int) -> None:
+        """Give back all but what is used; never takes more."""
+        surplus = max(self.held_bytes - used_bytes, 0)
+        self.held_bytes -= surplus
+        self._space.give_back(surplus)
+
+
 class ScratchSpace:
     """`total_bytes` (WORKER_SCRATCH_BYTES) to be shared; `used_bytes`, `peak_bytes` and `waiting` are for the metrics."""
 
@@ -37,7 +51,7 @@ class ScratchSpace:
         return len(self._queue)
 
     @asynccontextmanager
-    async def reserved(self, need_bytes: int) -> AsyncIterator[None]:
+    async def reserved(self, need_bytes: int) -> AsyncIterator[Reservation]:
         """Hold that much for the length of the block, once everybody who asked before has had theirs.
 
         :raises ScratchTooSmall: when there is not that much in all: waiting would never end.
@@ -51,11 +65,16 @@ class ScratchSpace:
                 f" {self.total_bytes:,}: raise it, or send shorter or smaller media"
             )
         await self._take(need_bytes)
+        held = Reservation(self, need_bytes)
         try:
-            yield
+            yield held
         finally:
-            self.used_bytes -= need_bytes
-            self._wake()
+            held.keep(0)
+
+    def give_back(self, surplus_bytes: int) -> None:
+        """Less is held; for reservations."""
+        self.used_bytes -= surplus_bytes
+        self._wake()
 
     async def _take(self, need_bytes: int) -> None:
         if not self._queue and self._fits(need_bytes):

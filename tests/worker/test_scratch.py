@@ -60,6 +60,20 @@ async def test_space_is_given_back_after_a_failure():
         assert space.used_bytes == 10
 
 
+async def test_what_turns_out_not_to_be_needed_is_given_back_at_once():
+    space, held, done = ScratchSpace(total_bytes=10), [], asyncio.Event()
+    async with space.reserved(10) as reservation:
+        waiting = asyncio.create_task(hold(space, 6, held, done))
+        await until(lambda: space.waiting == 1)
+        reservation.keep(4)
+        reservation.keep(9)
+        await until(lambda: held == [6])
+        assert (space.used_bytes, reservation.held_bytes) == (10, 4)
+    done.set()
+    await waiting
+    assert space.used_bytes == 0
+
+
 async def test_who_gives_up_waiting_lets_those_behind_through():
     space, held, done = ScratchSpace(total_bytes=10), [], asyncio.Event()
     first, large, small = (asyncio.create_task(hold(space, need, held, done)) for need in (6, 9, 4))
