@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Final, Self
 
 from analysis_worker.errors import AnalysisError
-from analysis_worker.health import Observed
+from analysis_worker.health import CONTACT_SECONDS, Observed
 from analysis_worker.holds import Hold
 from analysis_worker.stalls import Stalls
 
@@ -34,6 +34,7 @@ class Watch:
         self._look_seconds = min(LOOK_SECONDS, stall_seconds / LOOKS_PER_STALL)
         self._stalls = Stalls()
         self._ticked = clock()
+        self._back = clock()
         self._store: float | None = None
         self._broker: float | None = None
         self._consumer: Consumer | None = None
@@ -62,7 +63,7 @@ class Watch:
         async def look() -> None:
             try:
                 await ask()
-                self._store = self._clock()
+                self._store = self._heard(self._store)
             except AnalysisError as error:
                 log.warning("store does not answer", extra={"event": "store_silent", "error": error.message})
 
@@ -77,7 +78,7 @@ class Watch:
             positions: Mapping[Partition, int | None] = {}
             try:
                 if await consumer.reaches_broker():
-                    self._broker = self._clock()
+                    self._broker = self._heard(self._broker)
                     positions = await consumer.positions()
             finally:
                 # A broker that does not answer moves nothing; standing still counts from its return.
@@ -98,10 +99,23 @@ class Watch:
             broker_seconds=None if self._broker is None else now - self._broker,
             stalled_seconds=self._stalls.longest_seconds(now),
             stall_limit_seconds=self._stall_seconds,
-            outlived_seconds=consumer.intake.outlived_seconds(now_seconds=time.time()) if consumer else 0.0,
+            outlived_seconds=self._outlived_seconds(now),
             key_refused=self.key_refused(),
             flooded=tuple(str(each) for each in consumer.holds.partitions(Hold.FLOODED)) if consumer else (),
         )
+
+    def _heard(self, before: float | None) -> float:
+        """Now; a contact that was lost and came back is a new one."""
+        now = self._clock()
+        if before is None or now - before > CONTACT_SECONDS:
+            self._back = now
+        return now
+
+    def _outlived_seconds(self, now: float) -> float:
+        """What an outage held up has had its time only since the contact came back."""
+        if self._consumer is None:
+            return 0.0
+        return min(self._consumer.intake.outlived_seconds(now_seconds=time.time()), now - self._back)
 
     def resume(self, topic: str | None, number: int | None) -> tuple[Partition, ...]:
         """Let partitions go on that the flood guard stopped; none, as long as nothing is consumed."""
