@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from analysis_worker import telemetry as names
 from analysis_worker.accounts import Accounts
+from analysis_worker.analysis_ledger import AnalysisLedger
 from analysis_worker.catalogue import load_catalogue
 from analysis_worker.errors import BrokerUnavailable
 from analysis_worker.holds import Hold
@@ -180,6 +181,7 @@ async def build_pipeline(settings: Settings, stack: AsyncExitStack, metrics: Met
         scratch=ScratchSpace(total_bytes=settings.worker.scratch_bytes),
         worker=WorkerInfo(name=socket.gethostname(), version=version("media-analysis")),
         now=_now,
+        analyses=AnalysisLedger(store=store, bucket=settings.s3.results_bucket),
     )
     producer = Producer(settings.kafka)
     recorder = Recorder(

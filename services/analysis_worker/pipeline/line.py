@@ -15,6 +15,7 @@ from analysis_worker.errors import (
     AnalysisError,
     DeadlineExceeded,
     InternalError,
+    LedgerUnreadable,
     MediaChanged,
     ProbeUnavailable,
     PutOff,
@@ -29,6 +30,7 @@ from analysis_worker.patience import CANCEL_GRACE_SECONDS, patiently
 from analysis_worker.pipeline.speaking import NOT_SPOKEN, Spoken, speak
 from analysis_worker.plan import plan
 from analysis_worker.receive import receive
+from analysis_worker.speech import SpokenAfter
 from analysis_worker.tries import counted
 from analysis_worker.validate import take_words, validate
 from analysis_worker.values import AnalysisPlan, Delivered, Delivery, Findings, Job, Stage
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from datetime import datetime
 
+    from analysis_worker.analysis_ledger import AnalysisDocument, AnalysisLedger
     from analysis_worker.key_gate import KeyGate
     from analysis_worker.ledger import Claim
     from analysis_worker.media_pipe import MediaPipe
@@ -86,6 +89,8 @@ class Line:
     scratch: ScratchSpace
     worker: WorkerInfo
     now: Callable[[], datetime]
+    analyses: AnalysisLedger | None = None
+    """Where a validated answer waits while it is read aloud; None: there is no ledger."""
 
     def accounts_of(self, job: Job) -> Accounts:
         """The accounts of one request."""
@@ -94,7 +99,9 @@ class Line:
     async def analyse(
         self, job: Job, claim: Claim, journey: Journey, *, sound: WavFile, later: Later | None = None
     ) -> Ending:
-        """Plan, ask, validate and speak within the deadline; `sound` takes the spoken answer. Always comes to an ending, unless it is cancelled.
+        """Plan, ask, validate and speak within the deadline; `sound` takes the spoken answer.
+
+        Always comes to an ending, unless it is cancelled, or `LedgerUnreadable` is raised.
 
         :raises PutOff: when `later` gave a copy for a retry topic; the claim is released then.
         """
@@ -112,7 +119,7 @@ class Line:
             # Unreleased it would count as a crash; the store is waited for as long as the request may wait.
             await self._released_in_time(job, claim)
             raise
-        except (asyncio.CancelledError, Stopped):
+        except (asyncio.CancelledError, Stopped, LedgerUnreadable):
             with suppress(StoreUnavailable, TimeoutError):  # unreleased, it grows stale instead
                 async with asyncio.timeout(CANCEL_GRACE_SECONDS):
                     await claim.release()
@@ -158,6 +165,7 @@ class Line:
             default_model=self.planner.default_model,
             is_tired=lambda name: counted(claim.attempts, model=name) >= self.policy.max_attempts,
         )
+        kept = await self._kept(job, claim)
         while True:
             try:
                 with journey.stage(Stage.PLAN):
@@ -165,14 +173,17 @@ class Line:
                         job,
                         planner=self.planner,
                         now=self.now(),
-                        spent=spent(claim.attempts),
-                        model=models.current,
+                        # What is kept is paid for: no budget can be against it any more.
+                        spent=spent(claim.attempts) if kept is None else None,
+                        model=models.current if kept is None else kept.model,
                     )
                 with journey.stage(Stage.ASK):
                     asker = self._asker(job, journey, work, is_last_model=not models.has_next, later=later, sound=sound)
-                    work.answer = await ask(job, work.plan, claim, asker=asker)
+                    work.answer = kept.answer() if kept else await ask(job, work.plan, claim, asker=asker)
                 with journey.stage(Stage.VALIDATE):
                     work.findings = _findings(work.answer, work.plan)
+                if kept is None:
+                    await self._keep(job, work)
             except MediaChanged:
                 work.replans += 1
                 if work.replans >= MAX_REPLANS:
@@ -209,6 +220,19 @@ class Line:
             later=later,
             sound=sound,
         )
+
+    async def _kept(self, job: Job, claim: Claim) -> AnalysisDocument | None:
+        """The validated answer of an earlier start whose reading aloud came to no end."""
+        analyses = self.analyses
+        if analyses is None or job.request.speech is None or not claim.attempts:
+            return None
+        return await patiently(lambda: analyses.kept(job), wait=asyncio.sleep)
+
+    async def _keep(self, job: Job, work: _Work) -> None:
+        analyses, planned, answer = self.analyses, work.plan, work.answer
+        if analyses is None or planned is None or answer is None or not isinstance(planned.speech, SpokenAfter):
+            return
+        await patiently(lambda: analyses.keep(job, answer, model=planned.model), wait=asyncio.sleep)
 
     async def _speak(self, job: Job, claim: Claim, journey: Journey, work: _Work, asker: Asker) -> Spoken:
         if work.plan is None or work.findings is None or work.plan.speech is None:
