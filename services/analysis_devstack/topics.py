@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
-from media_contracts.topics import load_topic_cards
+from media_contracts.topics import REQUESTED, RETRY_TOPICS, load_topic_cards
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -90,6 +91,7 @@ async def compare_topics(specs: Sequence[TopicSpec], *, client: Mapping[str, Any
     return (
         *gone,
         *(one for spec in there for one in differences(spec, partitions[spec.name], configuration[spec.name])),
+        *short_lived_retries(configuration),
     )
 
 
@@ -111,6 +113,30 @@ def differences(spec: TopicSpec, partitions: int, configuration: Mapping[str, st
         if configuration.get(name) != wanted
     ]
     return tuple(found)
+
+
+def short_lived_retries(
+    configurations: Mapping[str, Mapping[str, str]], *, requested: Sequence[str] = (REQUESTED,)
+) -> tuple[Difference, ...]:
+    """Pure: the retry topics that keep a copy for less time than a topic of requests keeps the request.
+
+    A copy stands for its request, whose offset is committed: when it expires while no worker runs, it is lost (law 1).
+    What the broker does not tell is not judged.
+    """
+    lives = {
+        name: _retention_ms(told["retention.ms"]) for name, told in configurations.items() if "retention.ms" in told
+    }
+    longest_ms = max((lives[name] for name in requested if name in lives), default=0.0)
+    wanted = "for ever (-1)" if longest_ms == math.inf else f"at least {longest_ms:.0f}, as long as a request is kept"
+    return tuple(
+        Difference(topic=name, what="retention.ms", wanted=wanted, found=configurations[name]["retention.ms"])
+        for name, _ in RETRY_TOPICS
+        if lives.get(name, math.inf) < longest_ms
+    )
+
+
+def _retention_ms(told: str) -> float:
+    return math.inf if int(told) < 0 else int(told)
 
 
 def _new_topic(spec: TopicSpec, brokers: int) -> NewTopic:

@@ -17,18 +17,20 @@ from aiokafka.errors import KafkaError
 from minio.error import MinioException
 from urllib3.exceptions import HTTPError
 
-from analysis_devstack.topics import compare_topics, contract_topics
+from analysis_devstack.topics import compare_topics, contract_topics, describe_topics, short_lived_retries
 from analysis_worker.errors import AnalysisError, Stopped
 from analysis_worker.object_store import ObjectStore
 from analysis_worker.transport import TransferFailed, build_client, transfer
 from media_analysis.broker import connection
 from media_analysis.bucket import minio_client
 from media_analysis.finding import Finding
+from media_contracts import topics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from analysis_worker.settings import Settings
+    from analysis_devstack.topics import Difference
+    from analysis_worker.settings import KafkaSettings, Settings
 
 _PATIENCE_SECONDS: Final = 10.0
 _CLOCK_SECONDS: Final = 30.0
@@ -41,6 +43,7 @@ async def broker_and_topics(settings: Settings) -> tuple[Finding, ...]:
     address = settings.kafka.bootstrap_servers
     try:
         found = await compare_topics(contract_topics(), client=connection(settings.kafka))
+        short = await _short_lived(settings.kafka)
     except (KafkaError, OSError) as error:
         remedy = "check KAFKA_BOOTSTRAP_SERVERS, KAFKA_SECURITY_PROTOCOL and that the broker is up"
         return (Finding(name="broker", ok=False, seen=f"{address}: {error}", remedy=remedy),)
@@ -49,9 +52,19 @@ async def broker_and_topics(settings: Settings) -> tuple[Finding, ...]:
     if missing:
         remedy = "media-analysis topics --create"
         return broker, Finding(name="topics", ok=False, seen=f"missing: {', '.join(missing)}", remedy=remedy)
+    if short:
+        seen = ", ".join(f"{one.topic} keeps a copy for {one.found} ms" for one in short)
+        remedy = f"set their retention.ms to {short[0].wanted}: a copy that expires while no worker runs is lost"
+        return broker, Finding(name="topics", ok=False, seen=seen, remedy=remedy)
     others = sum(one.found is not None for one in found)
     more = f"; {others} settings differ from the cards (media-analysis topics --compare)" if others else ""
     return broker, Finding(name="topics", ok=True, seen=f"all {len(contract_topics())} are there{more}")
+
+
+async def _short_lived(kafka: KafkaSettings) -> tuple[Difference, ...]:
+    requested = [topics.REQUESTED, *kafka.tenant_topics]
+    names = [*requested, *(name for name, _ in topics.RETRY_TOPICS)]
+    return short_lived_retries(await describe_topics(names, client=connection(kafka)), requested=requested)
 
 
 async def store(settings: Settings) -> tuple[Finding, ...]:

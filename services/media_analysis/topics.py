@@ -53,7 +53,7 @@ def _created(names: Sequence[str], *, as_json: bool) -> str:
 def _compared(found: Sequence[Difference], *, as_json: bool) -> str:
     if as_json:
         return json.dumps({"differences": [asdict(difference) for difference in found]})
-    lines = (f"{one.topic}: {one.what} is {one.found or 'missing'}, the card says {one.wanted}" for one in found)
+    lines = (f"{one.topic}: {one.what} is {one.found or 'missing'}, it should be {one.wanted}" for one in found)
     return "\n".join(lines) or "the broker has every topic as its card says"
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from analysis_devstack.topics import TopicSpec, create_topics
 from media_analysis.probes import is_private
 from tests.cli.stand_in import run_command
 
@@ -52,6 +53,16 @@ async def test_every_fault_is_found_at_once_and_has_a_remedy(stack: Stack) -> No
     faults = {name for name, finding in findings.items() if not finding["ok"]}
     assert faults == {"broker", "bucket", "key"}
     assert all(findings[name]["remedy"] for name in faults)
+
+
+async def test_retry_topics_that_keep_a_copy_for_less_time_than_a_request_is_kept_are_a_fault(stack: Stack) -> None:
+    longer = TopicSpec(name="kept-long.requested", partitions=1, configuration={"retention.ms": str(30 * 86_400_000)})
+    await create_topics([longer], client={"bootstrap_servers": stack.environment["KAFKA_BOOTSTRAP_SERVERS"]})
+    code, findings, _ = await check(stack.environment | {"KAFKA_TENANT_TOPICS": json.dumps({longer.name: "acme"})})
+    assert code == 1
+    assert not findings["topics"]["ok"]
+    assert "media.analysis.retry.30s.v1 keeps a copy for 691200000 ms" in str(findings["topics"]["seen"])
+    assert "at least 2592000000" in str(findings["topics"]["remedy"])
 
 
 async def test_a_store_that_only_we_can_reach_is_a_fault_for_a_model_elsewhere(stack: Stack) -> None:

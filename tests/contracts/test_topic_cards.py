@@ -53,6 +53,12 @@ def test_a_retry_is_kept_longer_than_it_waits_and_a_dead_letter_longest():
         assert card.retention_ms <= CARDS[topics.DEAD_LETTER].retention_ms
 
 
+def test_a_copy_outlives_the_request_that_it_stands_for():
+    day_ms = 24 * 60 * 60 * 1000
+    for name, _ in topics.RETRY_TOPICS:
+        assert CARDS[name].retention_ms >= CARDS[topics.REQUESTED].retention_ms + day_ms
+
+
 @pytest.mark.parametrize(
     ("name", "prefix"),
     [(topics.DEAD_LETTER, headers.DEAD_LETTER_PREFIX), (topics.RETRY_TOPICS[0][0], headers.RETRY_PREFIX)],

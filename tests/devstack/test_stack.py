@@ -24,8 +24,16 @@ from analysis_devstack.errors import PortTaken, ServerFailed, ServerUnknown
 from analysis_devstack.plan import WantedPorts
 from analysis_devstack.servers import sweep_store_sockets
 from analysis_devstack.stack import start_stack
-from analysis_devstack.topics import TopicSpec, compare_topics, contract_topics, create_topics, differences
+from analysis_devstack.topics import (
+    TopicSpec,
+    compare_topics,
+    contract_topics,
+    create_topics,
+    differences,
+    short_lived_retries,
+)
 from analysis_worker.settings import Settings
+from media_contracts.topics import REQUESTED, RETRY_TOPICS
 from tests.processes import children_of, gone, until
 
 
@@ -100,6 +108,28 @@ async def test_what_the_broker_has_otherwise_is_listed(stack, unique):
 def test_more_partitions_than_the_card_says_is_a_difference_too():
     (one,) = differences(TopicSpec(name="t", partitions=1, configuration={"a": "1"}), 2, {"a": "1", "other": "x"})
     assert (one.what, one.wanted, one.found) == ("partitions", "1", "2")
+
+
+@pytest.mark.parametrize(
+    ("retry", "requested", "tenants", "wanted"),
+    [
+        ("86400000", "604800000", "1", ["at least 604800000, as long as a request is kept"]),
+        ("604800000", "604800000", "1", []),
+        ("604800000", "1", "691200000", ["at least 691200000, as long as a request is kept"]),
+        ("604800000", "-1", "1", ["for ever (-1)"]),
+        ("-1", "-1", "-1", []),
+        (None, "604800000", "1", []),
+    ],
+)
+def test_a_retry_topic_that_keeps_a_copy_for_less_time_than_the_request_is_named(retry, requested, tenants, wanted):
+    name = RETRY_TOPICS[1][0]
+    told = {REQUESTED: {"retention.ms": requested}, "acme": {"retention.ms": tenants}, name: {}}
+    if retry is not None:
+        told[name] = {"retention.ms": retry}
+    found = short_lived_retries(told, requested=[REQUESTED, "acme"])
+    assert [(one.topic, one.what, one.wanted, one.found) for one in found] == [
+        (name, "retention.ms", text, retry) for text in wanted
+    ]
 
 
 async def test_the_simulator_lists_its_models_to_who_has_a_key(stack):
