@@ -191,14 +191,7 @@ async def build_pipeline(settings: Settings, stack: AsyncExitStack, metrics: Met
         event_source=settings.worker.event_source,
         topic_bytes=producer.topic_bytes,
     )
-    return Pipeline(
-        settings=settings,
-        line=line,
-        ledger=ledger,
-        recorder=recorder,
-        producer=producer,
-        metrics=metrics,
-    )
+    return Pipeline(settings=settings, line=line, ledger=ledger, recorder=recorder, producer=producer, metrics=metrics)
 
 
 def _now() -> datetime:
