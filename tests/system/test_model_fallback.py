@@ -14,9 +14,7 @@ async def test_a_model_that_is_down_is_left_for_its_fallback(shared_worker, wire
     await wire.publish(asking(unique, name=PLUS, fallbacks=[FLASH]))
     data = (await wire.completion(unique)).data
     assert (data.outcome, data.model) == ("succeeded", FLASH)
-    assert [(one.model, one.outcome) for one in data.attempts] == [(PLUS, "provider_down")] * 3 + [
-        (FLASH, "succeeded")
-    ]
+    assert [(one.model, one.outcome) for one in data.attempts] == [(PLUS, "provider_down")] * 3 + [(FLASH, "succeeded")]
     assert data.usage.calls == len(await simulator.calls_with(unique))
 
 
