@@ -1,7 +1,8 @@
 """Requests in, slots out: how many are worked on at once, and whether another record may be taken (law 5).
 
 A request that waits for another worker's claim is parked: it gives its slot back, and only the number of parked
-requests is bounded, so that a pile of duplicates cannot starve the rest.
+requests is bounded, so that a pile of duplicates cannot starve the rest. One that waits until somebody has mended
+something may wait for days: it is set aside, and fills the window never. The commit map of its partition bounds those.
 """
 
 from __future__ import annotations
@@ -25,11 +26,17 @@ class Window:
         self.on_room = on_room
         self.admitted = 0
         self.parked = 0
+        self.set_aside = 0
 
     @property
     def full(self) -> bool:
         """True when no further record may be taken."""
-        return self.admitted - self.parked >= self.capacity or self.parked >= PARKED_PER_SLOT * self.capacity
+        return self.in_flight >= self.capacity or self.parked >= PARKED_PER_SLOT * self.capacity
+
+    @property
+    def in_flight(self) -> int:
+        """How many records hold a slot or are about to."""
+        return self.admitted - self.parked - self.set_aside
 
     def admit(self) -> None:
         """Count a record in, before its task runs; `leave` counts it out."""
@@ -94,3 +101,14 @@ class Slot:
         finally:
             self._window.parked -= 1
         await self.take()
+
+    async def set_aside(self, seconds: float) -> None:
+        """Wait without the slot and without counting as parked, then take one again: nobody knows when it is mended."""
+        self.give_back()
+        self._window.set_aside += 1
+        self._window.on_room()
+        try:
+            await asyncio.sleep(seconds)
+            await self.take()  # still set aside while it queues: any number of them may wake up together
+        finally:
+            self._window.set_aside -= 1

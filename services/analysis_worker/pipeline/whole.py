@@ -87,7 +87,7 @@ class Pipeline:
             else:
                 return
             slot.ends_at = math.inf
-            await slot.wait(LOOK_AGAIN_SECONDS)
+            await slot.set_aside(LOOK_AGAIN_SECONDS)
 
     async def _process(self, delivered: Delivered, slot: Slot) -> None:
         with Journey.begin(delivered, group=self.settings.kafka.group_id) as journey:
