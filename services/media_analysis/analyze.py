@@ -14,9 +14,9 @@ from analysis_worker.local import BUCKET, analyse_locally
 from analysis_worker.logs import configure_logs
 from analysis_worker.settings import ModelSettings, WorkerSettings
 from analysis_worker.sniff import sniff
-from media_analysis.model_options import given_model, model_options
+from media_analysis.model_options import given_model, model_options, voice_option
 from media_analysis.outcome_lines import completion_lines
-from media_contracts import AnalysisRequested, MediaItem, encode_completed
+from media_contracts import AnalysisRequested, MediaItem, Speech, encode_completed
 
 if TYPE_CHECKING:
     from media_contracts import AnalysisCompleted
@@ -37,6 +37,7 @@ Kind = Literal["image", "audio", "video"]
 @click.option("--language", metavar="TAG", help="BCP 47 tag for the answer.")
 @click.option("--model", metavar="M", help="The model. [MODEL_NAME]")
 @model_options
+@voice_option
 @click.option("--json", "as_json", is_flag=True, help="Print the completion event's data.")
 def command(  # noqa: PLR0917  (click passes options by name)
     files: tuple[Path, ...],
@@ -50,9 +51,10 @@ def command(  # noqa: PLR0917  (click passes options by name)
     effort: str | None,
     thinking: bool | None,  # noqa: FBT001  (as above)
     search: bool | None,  # noqa: FBT001  (as above)
+    voice: str | None,
     as_json: bool,  # noqa: FBT001  (as above)
 ) -> int:
-    """Analyse local FILES with the line that the worker uses, inline.
+    """Analyse local FILES with the line that the worker uses, inline. A spoken answer becomes a file in this folder.
 
     Needs MODEL_BASE_URL and MODEL_API_KEY (or DASHSCOPE_API_KEY) alone. Exit codes: 0 succeeded, 1 failed or rejected,
     2 misused.
@@ -67,6 +69,7 @@ def command(  # noqa: PLR0917  (click passes options by name)
         output_schema=_schema(schema),
         language=language,
         model=given_model(name=model, detail=detail, effort=effort, thinking=thinking, search=search),
+        speech=Speech(voice=voice) if voice else None,
     )
     configure_logs("WARNING")
     folder = WorkerSettings().profiles_directory

@@ -28,6 +28,13 @@ def model_options(command: _Command) -> _Command:
     return reduce(lambda inner, option: option(inner), reversed(_OPTIONS), command)
 
 
+def voice_option(command: _Command) -> _Command:
+    """Add `--voice`, which asks for a spoken answer as well."""
+    return click.option("--voice", metavar="NAME", help="Answer in speech as well, with this voice (Cherry, Tina, …).")(
+        command
+    )
+
+
 def model_document(
     *, name: str | None, detail: str | None, effort: str | None, thinking: bool | None, search: bool | None
 ) -> dict[str, Any]:

@@ -24,6 +24,8 @@ def completion_lines(done: AnalysisCompleted) -> Iterator[str]:
         yield f"  the result lies at {done.result_ref.bucket}/{done.result_ref.key}"
     else:
         yield json.dumps(done.result, ensure_ascii=False, indent=2)
+    for artifact in done.artifacts:
+        yield f"  {artifact.role} ({figures.count(artifact.size_bytes)} bytes): {artifact.bucket}/{artifact.key}"
     for warning in done.warnings:
         yield f"  warning {warning.code}{f' at {warning.path}' if warning.path else ''}: {warning.message}"
     if done.usage.calls:

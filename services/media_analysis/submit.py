@@ -19,7 +19,7 @@ from media_analysis import environment
 from media_analysis.arrivals import DeadRecord, one_line, read_arrival
 from media_analysis.broker import Heard, Receipt, listening, publishing
 from media_analysis.bucket import content_type_of, key_of, place_of, upload
-from media_analysis.model_options import model_document, model_options
+from media_analysis.model_options import model_document, model_options, voice_option
 from media_analysis.outcome_lines import completion_lines, dead_letter_lines
 from media_analysis.submission import (
     SOURCE,
@@ -90,6 +90,7 @@ _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 @click.option("--language", help="BCP 47 tag for the answer, such as en or zh-Hans.")
 @click.option("--model", help="Name of the model.")
 @model_options
+@voice_option
 @click.option("--tenant", help="Who pays.  [default: default]")
 @click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Returned unchanged; may be repeated.")
 @click.option("--max-cost", type=_MONEY, metavar="AMOUNT", help="What it may cost, such as 0.10CNY.")
@@ -215,6 +216,7 @@ def _given(options: dict[str, Any], *, now: datetime) -> dict[str, Any]:
             name=options["model"],
             **{name: options[name] for name in ("detail", "effort", "thinking", "search")},
         ),
+        "speech": {"voice": options["voice"]},
         "limits": {"max_cost": options["max_cost"], "deadline": deadline},
         "labels": labels,
     }
