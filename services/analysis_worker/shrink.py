@@ -95,15 +95,23 @@ def longest_inline_seconds(probed: ProbedMedia, *, card: ModelCard) -> float | N
     return most_bytes * 8 * _FILM_SHARE / _least_bits(probed)
 
 
-def _sized(reason: Reason, probed: ProbedMedia, length: float, most_bytes: int, card: ModelCard) -> Shrink | None:
-    bits = int(most_bytes * 8 / length * _FILM_SHARE)
+def bits_within(most_bytes: int, length_seconds: float, probed: ProbedMedia) -> tuple[int, int] | None:
+    """Bits a second of picture and of sound for so many bytes; null when that is too little for either."""
+    bits = int(most_bytes * 8 / length_seconds * _FILM_SHARE)
     if bits < _least_bits(probed):
         return None
     sound = 0
     if probed.has_audio:
         sound = bits if probed.kind == "audio" else max(bits // 6, LEAST_SOUND_BITS)
     sound = min(sound, SOUND_BITS)
-    film = min(bits - sound, FILM_BITS) if probed.kind == "video" else 0
+    return min(bits - sound, FILM_BITS) if probed.kind == "video" else 0, sound
+
+
+def _sized(reason: Reason, probed: ProbedMedia, length: float, most_bytes: int, card: ModelCard) -> Shrink | None:
+    bits = bits_within(most_bytes, length, probed)
+    if bits is None:
+        return None
+    film, sound = bits
     return Shrink(reason=reason, film_bits=film, sound_bits=sound, pixels_max=_pixels(card), most_bytes=most_bytes)
 
 
