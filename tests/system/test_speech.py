@@ -6,6 +6,7 @@ import hashlib
 import io
 import math
 import wave
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -120,6 +121,68 @@ async def test_a_speech_that_fails_leaves_the_analysis_whole_with_a_warning(
     assert (warning.code, warning.path) == ("speech_failed", "/speech")
     assert "provider_unavailable" in warning.message
     assert {one.kind for one in done.attempts[1:]} == {"speech"}
+
+
+def spoken_request(unique, media, **fields):
+    return {
+        "request_id": unique,
+        "media": [media],
+        "profile": "describe",
+        "instruction": f"Look, {unique}.",
+        "speech": {"voice": "Tina"},
+        "model": {"name": PLUS},
+        **fields,
+    }
+
+
+ALOUD = {"contains": "aloud, word for word"}
+
+
+async def test_a_reading_that_is_cut_is_made_again_from_its_beginning(shared_worker, wire, simulator, bucket, unique):
+    await simulator.play({"match": ALOUD | {"nth": 1}, "do": {"fault": "cut", "after_chunks": 12}})
+    await wire.publish(spoken_request(unique, picture(bucket, unique)))
+    done = (await wire.completion(unique)).data
+    assert (done.outcome, done.warnings) == ("succeeded", ())
+    assert heard(bucket, done) == pytest.approx(len(done.result["description"]) / 5)
+    _, cut, speech = done.attempts
+    assert [(one.kind, one.basis) for one in done.attempts] == [
+        ("analysis", "reported"),
+        ("speech", "estimated"),
+        ("speech", "reported"),
+    ]
+    # What was heard of the cut one is counted, its sound among it (law 6).
+    assert 0 < cut.usage.output_tokens < speech.usage.output_tokens
+
+
+@pytest.mark.parametrize(
+    ("do", "fields", "code"),
+    [
+        ({"text": "Quite another text."}, {}, "speech_differs"),
+        ({"fault": "length"}, {}, "speech_failed"),
+        ({}, {"limits": {"max_cost": {"amount": "0.1", "currency": "CNY"}}}, "speech_failed"),
+    ],
+    ids=["other words", "cut short", "too dear"],
+)
+async def test_what_is_wrong_with_the_speech_is_a_warning(
+    shared_worker, wire, simulator, bucket, unique, do, fields, code
+):
+    await simulator.play({"match": ALOUD, "do": do})
+    await wire.publish(spoken_request(unique, picture(bucket, unique), **fields))
+    done = (await wire.completion(unique)).data
+    assert (done.outcome, [warning.code for warning in done.warnings]) == ("succeeded", [code])
+    assert len(done.artifacts) == (code == "speech_differs")
+    assert len(done.attempts) == (1 if fields else 2)
+
+
+async def test_a_deadline_that_passes_while_it_is_read_aloud_leaves_the_analysis_whole(
+    shared_worker, wire, simulator, bucket, unique
+):
+    await simulator.play({"match": ALOUD, "do": {"fault": "hold"}})
+    deadline = (datetime.now(UTC) + timedelta(seconds=6)).isoformat()
+    await wire.publish(spoken_request(unique, picture(bucket, unique), limits={"deadline": deadline}))
+    done = (await wire.completion(unique)).data
+    assert (done.outcome, [warning.code for warning in done.warnings]) == ("succeeded", ["speech_failed"])
+    assert "deadline" in done.warnings[0].message
 
 
 async def test_a_profile_that_names_no_text_to_speak_is_rejected(shared_worker, wire, simulator, bucket, unique):

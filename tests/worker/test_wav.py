@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import io
+import json
+import tracemalloc
 import wave
 
 import pytest
@@ -12,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis_worker.scratch import ScratchSpace
+from analysis_worker.stream import StreamReader
 from analysis_worker.wav import HEADER_BYTES, SpeechLost, WavFile, spoken_file
 
 
@@ -105,3 +109,22 @@ async def test_its_room_is_taken_from_the_scratch_space_once_and_given_back():
             waiting.cancel()
         assert scratch.used_bytes == 400
     assert scratch.used_bytes == 0
+
+
+def test_a_long_speech_takes_no_more_memory_than_a_short_one():
+    sound = base64.b64encode(bytes(24_000)).decode()
+    chunk = json.dumps({"choices": [{"index": 0, "delta": {"audio": {"data": sound}}}]})
+    event = f"data: {chunk}\n\n".encode()
+    with WavFile() as file:
+        begin(file, 200_000_000)
+        reader = StreamReader(started_at=0, on_audio=file.write)
+        reader.feed(event * 10, 1)
+        tracemalloc.start()
+        try:
+            for _ in range(1_000):
+                reader.feed(event, 1)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < 1_000_000
+        assert file.finish().facts.duration_seconds == 1_010 / 2
