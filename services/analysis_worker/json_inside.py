@@ -9,7 +9,8 @@ character belongs to one candidate at most.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol
 
 from analysis_worker.errors import AnswerEmpty, AnswerNotJson, AnswerWrongShape
 from analysis_worker.json_text import STRING_OR_BRACKET, TakenJson, take_json
@@ -24,7 +25,14 @@ MOST_CANDIDATES: Final = 100
 _START: Final = re.compile(r"[\[{]")
 
 
-def take_json_inside(text: str, *, check: Callable[[object], tuple[Fault, ...]]) -> TakenJson:
+class Check(Protocol):
+    """Lists a value's faults; with a `limit` of 1 only whether there is one, which is cheap however many there are."""
+
+    def __call__(self, value: object, /, *, limit: int = ...) -> tuple[Fault, ...]:
+        """Return the first `limit` faults."""
+
+
+def take_json_inside(text: str, *, check: Check) -> TakenJson:
     """Return the one document in the text that `check` has no fault with; the same document twice counts as one.
 
     :raises AnswerNotJson: there is none, or more than one, or one is not closed.
@@ -37,7 +45,8 @@ def take_json_inside(text: str, *, check: Callable[[object], tuple[Fault, ...]])
             raise AnswerNotJson(
                 f"the answer has more than {MOST_CANDIDATES} pieces in brackets; one document is needed"
             )
-        found = _examined(candidate, check)
+        # What is wrong with it is told of one only, and listing costs a thousand times what looking does.
+        found = _examined(candidate, partial(check, limit=1) if wrong else check)
         if isinstance(found, TakenJson):
             fitting.append(found)
         elif found is not None:

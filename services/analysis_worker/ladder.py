@@ -27,12 +27,12 @@ from analysis_worker.errors import (
     AnswerWrongShape,
     Failed,
 )
-from analysis_worker.json_inside import take_json_inside
+from analysis_worker.json_inside import Check, take_json_inside
 from analysis_worker.values import Findings
 from media_contracts import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from analysis_worker.stream import Answer
     from media_contracts import Attempt
@@ -140,7 +140,7 @@ def remedy(
     answer: Answer | None,
     tried: Sequence[Rung],
     means: Means,
-    check: Callable[[object], tuple[Fault, ...]],
+    check: Check,
 ) -> Remedy:
     """Return the next step. `tried` are the rungs of this request with this model; `check` is validate.checker's."""
     if isinstance(fault, AnswerNotJson) and answer is not None:

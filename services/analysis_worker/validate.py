@@ -17,8 +17,9 @@ from analysis_worker.timeline import timeline_faults
 from analysis_worker.values import Findings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
+    from analysis_worker.json_inside import Check
     from analysis_worker.schemas import OutputSchema
     from analysis_worker.stream import Answer
     from media_contracts import Fault
@@ -53,9 +54,7 @@ def take_words(answer: Answer) -> Findings:
     return Findings(json_text=orjson.dumps(value).decode(), value=value)
 
 
-def checker(
-    schema: OutputSchema, *, timelines: Sequence[str] = (), duration_seconds: float | None = None
-) -> Callable[[object], tuple[Fault, ...]]:
+def checker(schema: OutputSchema, *, timelines: Sequence[str] = (), duration_seconds: float | None = None) -> Check:
     """Return what lists a value's faults: the schema's, or, when it has none, those of its times (timeline.py)."""
     return partial(_faults, schema, tuple(timelines), duration_seconds)
 
@@ -68,6 +67,8 @@ def wrong_shape(faults: Sequence[Fault]) -> AnswerWrongShape:
 
 
 def _faults(
-    schema: OutputSchema, timelines: Sequence[str], duration_seconds: float | None, value: object
+    schema: OutputSchema, timelines: Sequence[str], duration_seconds: float | None, value: object, /, *, limit: int = 20
 ) -> tuple[Fault, ...]:
-    return schema.faults(value) or timeline_faults(value, timelines=timelines, duration_seconds=duration_seconds)
+    return schema.faults(value, limit=limit) or timeline_faults(
+        value, timelines=timelines, duration_seconds=duration_seconds
+    )

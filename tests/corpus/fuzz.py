@@ -89,7 +89,7 @@ def try_stream(random: Random) -> None:
 def try_json(random: Random) -> None:
     """Any text is a document that it holds unchanged, or one of our errors."""
     text = broken(random, random.choice(_ANSWERS)).decode("utf-8", random.choice(["replace", "surrogateescape"]))
-    for take in (take_json, lambda given: take_json_inside(given, check=lambda _: ())):
+    for take in (take_json, lambda given: take_json_inside(given, check=lambda _, **__: ())):
         try:
             taken = take(text)
         except AnalysisError:

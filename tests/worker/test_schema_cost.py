@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis_worker.errors import SchemaInvalid
+from analysis_worker.errors import AnswerNotJson, SchemaInvalid
+from analysis_worker.json_inside import take_json_inside
 from analysis_worker.profiles import load_profiles
 from analysis_worker.schema_cost import ENDLESS, schema_cost
 from analysis_worker.schemas import compile_schema
+from analysis_worker.validate import checker
 
 NODE = {"$ref": "#/$defs/n"}
 
@@ -109,7 +111,7 @@ def test_definitions_that_lead_back_in_several_ways_without_a_step_down_are_refu
     ("items", "value", "said"),
     [
         ({"anyOf": [{"minimum": 99_999}] * 300}, list(range(1_000)), "too large to list where"),
-        ({"not": {"enum": [{"a": i} for i in range(3_000)]}}, [{"a": -1}] * 10_000, "too large for a schema"),
+        ({"not": {"enum": [{"a": i} for i in range(900)]}}, [{"a": -1}] * 10_000, "too large for a schema"),
         ({"allOf": [{"minimum": 0}] * 2_000}, list(range(100_000)), "too large for a schema"),
     ],
 )
@@ -168,3 +170,12 @@ def test_no_schema_makes_it_fail(document):
     cost = schema_cost(document)
     assert cost.size >= 0
     assert cost.growth >= 0
+
+
+@pytest.mark.timeout(20)
+def test_an_answer_of_many_documents_that_do_not_fit_is_looked_at_and_listed_once():
+    schema = compile_schema(doubling(11, "anyOf"))
+    started = time.process_time()
+    with pytest.raises(AnswerNotJson, match="99 JSON documents"):
+        take_json_inside("[] " * 99, check=checker(schema))
+    assert time.process_time() - started < 1
