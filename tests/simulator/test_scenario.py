@@ -62,7 +62,9 @@ class TestWhichCalls:
         simulator.direct({"match": {"contains": "x"}, "do": {"fault": "cut", "after_chunks": 3}}, chunk_seconds=0.5)
         shown = simulator.http.get("/simulator/scenario").json()
         assert shown["default"] == {"first_token_seconds": 0.0, "chunk_seconds": 0.5, "chunk_characters": 16}
-        assert shown["rules"] == [{"match": {"contains": "x"}, "do": {"fault": "cut", "after_chunks": 3, "whole": False}}]
+        assert shown["rules"] == [
+            {"match": {"contains": "x"}, "do": {"fault": "cut", "after_chunks": 3, "whole": False}}
+        ]
 
     @pytest.mark.parametrize(
         ("script", "named"),
