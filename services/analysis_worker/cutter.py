@@ -44,7 +44,7 @@ class CutLimits:
 
     memory_bytes: int = 1536 * 1024**2
     cpu_seconds: int = 30
-    cpu_seconds_per_second: float = 3.0
+    cpu_seconds_per_second: float = 4.0
     wall_seconds: float = 60.0
     bytes_per_second: float = 2_000_000.0
     """The slowest store that is waited for."""

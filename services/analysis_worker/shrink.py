@@ -43,7 +43,7 @@ class Speeds:
     """What encoding and sending take here: bytes a second to the model, seconds of film encoded in a second."""
 
     upload_bytes_per_second: float
-    film_seconds_per_second: float = 4.0
+    film_seconds_per_second: float = 1.5
     sound_seconds_per_second: float = 60.0
 
 

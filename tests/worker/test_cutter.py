@@ -68,7 +68,13 @@ async def test_a_film_is_copied_from_a_key_frame_with_picture_and_sound_in_step(
 
 @pytest.mark.parametrize(
     ("suffix", "codec", "sound"),
-    [("mp4", "libx264", "aac"), ("avi", "mpeg4", "libmp3lame"), ("mkv", "libx264", "pcm_s16le")],
+    [
+        ("mp4", "libx264", "aac"),
+        ("avi", "mpeg4", "libmp3lame"),
+        ("mkv", "libx264", "pcm_s16le"),
+        ("webm", "libvpx", "libopus"),
+        ("mpg", "mpeg2video", "mp2"),
+    ],
 )
 async def test_a_film_is_encoded_where_no_key_frame_is_near(tmp_path, suffix, codec, sound):
     path = film(tmp_path / f"film.{suffix}", codec=codec, sound=sound, key_every=10)
@@ -108,14 +114,18 @@ async def test_a_phone_film_stays_turned_and_gaps_between_pictures_stay(tmp_path
         ("wav", "pcm_s16le", "wav", Cut.COPY),
         ("mp3", "libmp3lame", "mp3", Cut.COPY),
         ("m4a", "aac", "aac", Cut.COPY),
+        ("amr", "libopencore_amrnb", "amr", Cut.COPY),
+        ("3gp", "libopencore_amrnb", "amr", Cut.COPY),
         ("flac", "flac", "mp3", Cut.COPY),
+        ("ogg", "libopus", "mp3", Cut.COPY),
         ("m4a", "aac", "mp3", Cut.ENCODE),
     ],
 )
 async def test_a_recording_is_cut_within_one_frame(tmp_path, suffix, codec, form, how):
-    path = recording(tmp_path / f"a.{suffix}", codec=codec, **({"format": "mp4"} if suffix == "m4a" else {}))
+    rate = 8000 if "amr" in codec else 16_000
+    path = recording(tmp_path / f"a.{suffix}", codec=codec, rate=rate, **({"format": "mp4"} if suffix == "m4a" else {}))
     look = await Cutter().look(source_of(path, "audio"))
-    assert (look.key_frames, look.copies) == (None, suffix != "flac")
+    assert (look.key_frames, look.copies) == (None, suffix not in {"flac", "ogg"})
     made = await cut(source_of(path, "audio"), tmp_path / "out", 7.5, 12.5, how)
     assert made.format == form
     blocks = sounds(made.path)
@@ -140,6 +150,16 @@ async def test_what_cannot_be_cut_is_refused_by_name(tmp_path):
         await cut(source_of(path), tmp_path / "out", 0.0, 1.0)
     with pytest.raises(errors.MediaTypeMismatch, match="no video"):
         await cut(source_of(recording(tmp_path / "a.wav", seconds=2)), tmp_path / "out", 0.0, 1.0)
+
+
+async def test_a_film_that_breaks_off_gives_what_it_has_and_is_refused_beyond(tmp_path):
+    whole = film(tmp_path / "a.mkv", key_every=2).read_bytes()
+    path = tmp_path / "short.mkv"
+    path.write_bytes(whole[: len(whole) // 2])
+    made = await cut(source_of(path), tmp_path / "out.mp4", 2.0, 6.0)
+    assert {second for _, second in pictures(made.path)} >= {2, 3, 4, 5}
+    with pytest.raises(errors.MediaUndecodable, match=r"holds nothing|cannot be cut"):
+        await cut(source_of(path), tmp_path / "out.mp4", 16.0, 20.0)
 
 
 async def test_a_child_that_takes_too_long_or_is_cancelled_ends_and_leaves_no_file(tmp_path):
