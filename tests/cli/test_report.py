@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import html.parser
+import io
 import json
+import wave
 from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from media_analysis.demo.sounds import sound_of
 from media_analysis.report import DeadLetter, Picture, add_up, read_spans, render_report
 from media_analysis.report.charts import cost_bar, waterfall
 from media_analysis.report.markup import document, tag
@@ -232,3 +235,20 @@ def test_a_style_sheet_that_would_end_itself_is_refused() -> None:
 def test_thumbnails_are_inside_the_page() -> None:
     picture = thumbnail()
     assert picture.data_uri in render_report(report(entry(completion=succeeded(), pictures=(picture,))))
+
+
+def test_a_spoken_answer_is_played_by_the_page_itself() -> None:
+    spoken = sound_of(wav(seconds=2))
+    page = render_report(report(entry(completion=succeeded(), sound=spoken)))
+    [(_, attributes)] = [one for one in Page(page).tags if one[0] == "audio"]
+    assert (attributes["controls"], attributes["src"]) == ("controls", spoken.data_uri)
+    assert "The spoken answer, 2" in Page(page).words()
+    assert "media-src data:" in page
+
+
+def wav(*, seconds: int) -> bytes:
+    body = io.BytesIO()
+    with wave.open(body, "wb") as file:
+        file.setparams((1, 2, 24_000, 0, "NONE", ""))
+        file.writeframes(bytes(48_000 * seconds))
+    return body.getvalue()

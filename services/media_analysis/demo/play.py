@@ -23,6 +23,7 @@ from media_analysis.broker import Heard, Send, listening, publishing
 from media_analysis.bucket import upload
 from media_analysis.demo.board import Board, Row
 from media_analysis.demo.pictures import thumbnail
+from media_analysis.demo.sounds import spoken_answers
 from media_analysis.demo.story import BUCKET, SCENARIO, SOURCE, UPLOADS, build_cases, raw_record
 from media_analysis.demo.verdicts import judge
 from media_analysis.demo.worker_process import WorkerProcess
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from analysis_worker.settings import S3Settings
     from media_analysis.demo.cases import Case
-    from media_analysis.report import Check, Picture, Span
+    from media_analysis.report import Check, Picture, Sound, Span
 
 SAMPLES: Final = Path(media_analysis.__file__).parent / "samples"
 _LATE_SECONDS: Final = 3600
@@ -64,6 +65,7 @@ class Played:
     checks: tuple[Check, ...]
     spans: tuple[Span, ...]
     pictures: Mapping[str, Picture]
+    sounds: Mapping[int, Sound]
     calls_counted: int | None
     seconds: float = 0.0
 
@@ -154,6 +156,7 @@ async def _with(stack: Stack, worker: WorkerProcess, *, provider: Provider, watc
         checks=judge(board.rows, strays=strays.seen, calls_paid=calls, worker_exit=exit_code),
         spans=spans,
         pictures=pictures,
+        sounds=await spoken_answers(board.rows, settings=s3),
         calls_counted=calls,
     )
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from media_analysis.demo.board import Row
-    from media_analysis.report import Check, Picture
+    from media_analysis.report import Check, Picture, Sound
 
 
 def tell(
@@ -27,6 +27,7 @@ def tell(
     seconds: float,
     calls_counted: int | None,
     notes: tuple[str, ...],
+    sounds: Mapping[int, Sound] = {},
 ) -> Report:
     """Return the report; a row's traces are the spans of the trace that its request started."""
     by_trace: dict[str, list[Span]] = {}
@@ -37,7 +38,9 @@ def tell(
         made_at=made_at,
         simulated=simulated,
         answers_from=answers_from,
-        entries=tuple(entry_of(row, by_trace.get(row.trace_id or "", ()), pictures) for row in rows),
+        entries=tuple(
+            entry_of(row, by_trace.get(row.trace_id or "", ()), pictures, sounds.get(row.case.number)) for row in rows
+        ),
         checks=checks,
         seconds=seconds,
         calls_counted=calls_counted,
@@ -45,7 +48,7 @@ def tell(
     )
 
 
-def entry_of(row: Row, spans: Sequence[Span], pictures: Mapping[str, Picture]) -> Entry:
+def entry_of(row: Row, spans: Sequence[Span], pictures: Mapping[str, Picture], sound: Sound | None = None) -> Entry:
     """Return the report's entry of a row, its trace completed by the requester's own span."""
     own = _requester_span(row)
     return Entry(
@@ -56,6 +59,7 @@ def entry_of(row: Row, spans: Sequence[Span], pictures: Mapping[str, Picture]) -
         as_expected=row.as_expected,
         requested=_requested(row),
         pictures=tuple(pictures[name] for name in row.case.samples if name in pictures),
+        sound=sound,
         completion=row.completion,
         completions=int(row.completion is not None),
         dead_letter=DeadLetter(reason=row.dead_reason, message=row.dead_message) if row.dead_reason else None,

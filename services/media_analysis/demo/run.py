@@ -112,6 +112,7 @@ def _run(folder: Path, provider: Provider, report_file: Path) -> int:
             played.rows,
             spans=played.spans,
             pictures=played.pictures,
+            sounds=played.sounds,
             checks=played.checks,
             made_at=datetime.now(UTC),
             simulated=provider.simulated,

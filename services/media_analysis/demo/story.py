@@ -12,6 +12,7 @@ from media_contracts import (
     MediaItem,
     ModelChoice,
     Money,
+    Speech,
     topics,
 )
 
@@ -198,6 +199,25 @@ def _beyond_pictures(run: str) -> tuple[Draft, ...]:
             profile="describe",
             samples=("sense_and_sensibility.wav",),
             media=(MediaItem(kind="audio", bucket=BUCKET, key="demo/sense_and_sensibility.wav"),),
+        ),
+        _draft(
+            "A question, answered in text and speech",
+            Expected(outcomes=("succeeded",), words="text, and the same as speech, by one call"),
+            request_id=f"{run}-spoken",
+            media=_image("coffee.png"),
+            profile="converse",
+            instruction="What do you see?",
+            speech=Speech(voice="Tina"),
+            samples=("coffee.png",),
+        ),
+        _draft(
+            "A description, read aloud afterwards",
+            Expected(outcomes=("succeeded",), words="an answer that fits the schema, its text read by a second call"),
+            request_id=f"{run}-aloud",
+            media=_image("rocket.jpg"),
+            profile="describe",
+            speech=Speech(voice="Tina"),
+            samples=("rocket.jpg",),
         ),
         _draft(
             "A clip with sound, as a product film",

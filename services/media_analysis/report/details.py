@@ -154,6 +154,13 @@ def _outcome(entry: Entry) -> Iterator[Markup]:
         )
     else:
         yield pretty(done.result)
+    if entry.sound is not None:
+        yield tag(
+            "figure",
+            None,
+            tag("audio", {"controls": "controls", "preload": "metadata", "src": entry.sound.data_uri}),
+            tag("figcaption", None, entry.sound.caption),
+        )
     for warning in done.warnings:
         where = f" ({warning.path})" if warning.path else ""
         yield tag("p", {"class": "warning"}, tag("code", None, warning.code), f"{where} {warning.message}")

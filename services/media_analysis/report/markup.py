@@ -46,7 +46,7 @@ def document(*, title: str, style: str, body: Markup) -> str:
     """Return a whole page that asks for nothing from anywhere: the policy forbids scripts and every other address."""
     if "</" in style:
         raise ValueError("the style sheet contains '</', which would end it early: write it differently")
-    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    policy = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"
     head = tag(
         "head",
         None,

@@ -45,6 +45,14 @@ class Picture:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Sound:
+    """A spoken answer as a `data:` URI, with words for it."""
+
+    data_uri: str
+    caption: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DeadLetter:
     """A record that was no valid request: the reason's code and what was wrong in words."""
 
@@ -67,6 +75,7 @@ class Entry:
     as_expected: bool
     requested: Any
     pictures: tuple[Picture, ...] = ()
+    sound: Sound | None = None
     completion: AnalysisCompleted | None = None
     completions: int = 0
     dead_letter: DeadLetter | None = None
