@@ -24,7 +24,7 @@ COMMANDS = {
     "watch": "Print events as they arrive.",
     "analyze": "Analyse one local file or object, without a broker.",
     "estimate": "Say what a file would cost, without asking a model.",
-    "tally": "Sum up requests, tokens, cost and waste per tenant, model, profile or label.",
+    "tally": "Sum up requests, tokens, cost and waste.",
     "check": "Test settings and every dependency; a remedy per line.",
     "redrive": "Put dead letters back, or ask failed requests again.",
     "resume": "Let partitions go on that the flood guard stopped.",
