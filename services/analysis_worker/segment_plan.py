@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from analysis_worker.cutter import FILM_BITS, FRAME_PIXELS, SOUND_BITS, CutOrder
+from analysis_worker.cutter import CutOrder
 from analysis_worker.outline import texts_of
+from analysis_worker.segment_call import NOTE
 from analysis_worker.segment_format import PlanDocument, PlannedObject, PlannedSegment
 from analysis_worker.segment_media import need_bytes
 from analysis_worker.segments import Cut, Segment, longest_seconds, segments_of
-from analysis_worker.shrink import Shrink, bits_within, inline_raw_bytes, longest_inline_seconds, shrink
+from analysis_worker.shrink import Shrink, frame_pixels, inline_raw_bytes, longest_inline_seconds, piece_bits, shrink
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -93,11 +94,7 @@ def order_of(
     source: FilmSource, segment: Segment, probed: ProbedMedia, *, card: ModelCard, public: bool, path: Path
 ) -> CutOrder:
     """The order for one segment, with the scratch space that it will probably need."""
-    film, sound = FILM_BITS if probed.kind == "video" else 0, SOUND_BITS
-    raw = None if public else inline_raw_bytes(card, probed)
-    if segment.cut is Cut.ENCODE and raw is not None:
-        film, sound = bits_within(raw, segment.length_seconds, probed) or (film, sound)
-    limit = card.tokens.frame_pixels_limit if card.tokens else None
+    film, sound = piece_bits(segment.length_seconds, probed, card=card, inline=not public)
     return CutOrder(
         source=source,
         start_seconds=segment.start_seconds,
@@ -110,7 +107,7 @@ def order_of(
             duration_seconds=probed.duration_seconds or segment.length_seconds,
             bits_per_second=film + sound,
         ),
-        pixels_max=max(limit or 0, FRAME_PIXELS),
+        pixels_max=frame_pixels(card),
         film_bits=film,
         sound_bits=sound,
     )
@@ -120,7 +117,7 @@ def plan_document(
     job: Job, plan: AnalysisPlan, segments: Mapping[int, Sequence[Segment]], *, reduce_model: str
 ) -> PlanDocument:
     """What the ledger keeps of a plan in segments; `segments` are by the index of their medium."""
-    words = orjson.dumps([[message.role for message in plan.messages], texts_of(plan.messages), plan.schema.text])
+    words = orjson.dumps([NOTE, [message.role for message in plan.messages], texts_of(plan.messages), plan.schema.text])
     card = orjson.dumps(plan.card.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
     planned = [(medium, segment) for medium, found in sorted(segments.items()) for segment in found]
     return PlanDocument(

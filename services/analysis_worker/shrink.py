@@ -107,15 +107,22 @@ def bits_within(most_bytes: int, length_seconds: float, probed: ProbedMedia) -> 
     return min(bits - sound, FILM_BITS) if probed.kind == "video" else 0, sound
 
 
+def piece_bits(length_seconds: float, probed: ProbedMedia, *, card: ModelCard, inline: bool) -> tuple[int, int]:
+    """Bits a second of picture and of sound for an encoded piece: to fit inline where it must, else the usual ones."""
+    usual = FILM_BITS if probed.kind == "video" else 0, SOUND_BITS
+    most_bytes = inline_raw_bytes(card, probed) if inline else None
+    return usual if most_bytes is None else bits_within(most_bytes, length_seconds, probed) or usual
+
+
 def _sized(reason: Reason, probed: ProbedMedia, length: float, most_bytes: int, card: ModelCard) -> Shrink | None:
     bits = bits_within(most_bytes, length, probed)
     if bits is None:
         return None
     film, sound = bits
-    return Shrink(reason=reason, film_bits=film, sound_bits=sound, pixels_max=_pixels(card), most_bytes=most_bytes)
+    return Shrink(reason=reason, film_bits=film, sound_bits=sound, pixels_max=frame_pixels(card), most_bytes=most_bytes)
 
 
-def _pixels(card: ModelCard) -> int:
+def frame_pixels(card: ModelCard) -> int:
     """As large as the model looks at a picture at most, so that it sees, and counts, what it would have."""
     limit = card.tokens.frame_pixels_limit if card.tokens else None
     return max(limit or 0, FRAME_PIXELS)
