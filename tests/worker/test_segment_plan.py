@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,9 +13,22 @@ from analysis_worker.cutter import FilmLook
 from analysis_worker.limits import fits_inline
 from analysis_worker.probe import PathSource
 from analysis_worker.probed import ProbedMedia
-from analysis_worker.segment_plan import InSegments, Shrunk, Whole, cut_up, order_of, shape_of
+from analysis_worker.profiles import load_profiles
+from analysis_worker.prompt import build_messages
+from analysis_worker.segment_format import decode_plan, encode_plan
+from analysis_worker.segment_plan import (
+    InSegments,
+    Shrunk,
+    Whole,
+    cut_up,
+    order_of,
+    plan_document,
+    segment_of,
+    shape_of,
+)
 from analysis_worker.segments import Cut
 from analysis_worker.shrink import Speeds
+from analysis_worker.values import StoredObject
 
 CATALOGUE = load_catalogue()
 PLUS = CATALOGUE.card("qwen3.5-omni-plus")
@@ -93,3 +108,32 @@ def test_every_piece_is_ordered_within_what_its_way_takes(tmp_path_factory, kind
             share = size_bytes * segment.length_seconds / seconds
             assert public or fits_inline(PLUS, medium(kind, 1.0, int(share)))
             assert min(share, size_bytes) < order.most_bytes
+
+
+def asked(detail="standard", words="Look."):
+    """As much of a job and its plan as the ledger keeps."""
+    job = SimpleNamespace(fingerprint="f" * 64, request=SimpleNamespace(model=SimpleNamespace(detail=detail)))
+    profile = load_profiles().get("subtitles")
+    stored = StoredObject(bucket="b", key="k", version_id=None, etag='"e"', size_bytes=9, content_type=None)
+    plan = SimpleNamespace(
+        model="qwen3.5-omni-plus",
+        card=PLUS,
+        profile=profile,
+        schema=profile.schema,
+        messages=build_messages(prompt=words, schema_text=profile.schema.text, kinds=["video"]),
+        media=(SimpleNamespace(objects=(stored,)),),
+    )
+    return job, plan
+
+
+def test_the_ledgers_plan_tells_words_card_and_objects_and_gives_the_segments_back():
+    made = InSegments(longest_seconds=240.0, copies=True)
+    cut = cut_up(medium("video", 900.0, 10**9), made, EVERYWHERE, card=PLUS)
+    document = plan_document(*asked(), {0: cut}, reduce_model="qwen-plus")
+    assert decode_plan(encode_plan(document), where="x") == document
+    assert tuple(segment_of(planned) for planned in document.segments) == cut
+    assert [(found.media_index, found.etag) for found in document.objects] == [(0, '"e"')]
+    assert document == plan_document(*asked(), {0: cut}, reduce_model="qwen-plus")
+    other = plan_document(*asked(words="Listen."), {0: cut}, reduce_model="qwen-plus")
+    assert other.prompt_sha256 != document.prompt_sha256
+    assert (other.card_sha256, other.detail) == (document.card_sha256, "standard")
