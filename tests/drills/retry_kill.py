@@ -35,6 +35,11 @@ SIZES = {"small": {"rounds": 1}, "full": {"rounds": 10}}
 _FIRST, *_, _LAST = (name for name, _ in RETRY_TOPICS)
 _PARTITIONS = 12
 _TROUBLE = "in trouble"
+# A fault that counts as a try (an outage, 503, would be waited for) and costs nothing.
+_REFUSED = {
+    "match": {"contains": _TROUBLE},
+    "do": {"fault": "error", "error": {"status": 500, "code": "SystemError", "message": "try again later"}},
+}
 # One request of a round for each: a breaker belongs to a model, and what finds it open waits for its turn instead of
 # using up the tries that lead to a retry topic.
 MODELS = ("qwen3.5-omni-plus", "qwen3.5-omni-flash", "qwen3.8-omni-flash", "qwen3-omni-flash", "qwen-omni-turbo")
@@ -106,8 +111,8 @@ async def _publish_head(scene: Scene, name: str) -> None:
 
 
 async def _round(scene: Scene, names: list[str]) -> dict[str, Any]:
-    """One worker, models that hang up in mid-answer, one kill; the next worker starts when they are well again."""
-    await scene.simulator.play({"match": {"contains": _TROUBLE}, "do": {"fault": "early_close"}})
+    """One worker, models with faults of their own, one kill; the next worker starts when they are well again."""
+    await scene.simulator.play(_REFUSED)
     trap = Trap(names=frozenset(names), fleet=scene.fleet)
     for member in scene.fleet.active:
         scene.fleet.terminate(member)
