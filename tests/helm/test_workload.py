@@ -134,11 +134,16 @@ def test_operators_profiles_are_mounted_as_the_folders_that_the_worker_reads():
     assert environment(documents)["WORKER_PROFILES_DIRECTORY"] == "/etc/media-analysis/profiles"
     (volume,) = [volume for volume in pod(documents)["volumes"] if volume["name"] == "profiles"]
     shipped = ROOT / "services" / "analysis_worker" / "profiles" / "describe"
-    files = sorted(path.name for path in shipped.iterdir())
-    assert [
-        (source["configMap"]["name"], [(item["key"], item["path"]) for item in source["configMap"]["items"]])
+    files = sorted(path.name for path in shipped.iterdir() if path.name != "brief.md")
+    found = [
+        (source["configMap"]["name"], source["configMap"].get("optional", False), source["configMap"]["items"])
         for source in volume["projected"]["sources"]
-    ] == [(f"cm-{name}", [(file, f"{name}/{file}") for file in files]) for name in ("one", "two")]
+    ]
+    assert found == [
+        (f"cm-{name}", optional, [{"key": key, "path": f"{name}/{key}"} for key in keys])
+        for name in ("one", "two")
+        for optional, keys in ((False, files), (True, ["brief.md"]))
+    ]
 
 
 def test_the_operators_model_cards_are_mounted_where_the_settings_say():
