@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import re
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,8 @@ LOOP_LATE_SECONDS = 10.0
 """What `/livez` promises (DESIGN.md §3); a probe's own time-out comes on top."""
 PROBE_SECONDS = 5.0
 BROKER_CONTACT_SECONDS = 60.0
+LAST_LOOK_SECONDS = 15.0
+"""The worker may have heard from the broker so long before it went away."""
 _LOOK_SECONDS = 0.5
 
 
@@ -106,8 +109,8 @@ async def watch(members: Sequence[Member], *, seconds: float) -> dict[str, Any]:
         looks += 1
         for path, said in zip(("/livez", "/readyz") * len(members), answers, strict=True):
             if said:
-                late = path == "/readyz" and passed > BROKER_CONTACT_SECONDS - PROBE_SECONDS
-                faults[f"{path}{' after a minute' if late else ''}: {said}"] += 1
+                late = path == "/readyz" and passed > BROKER_CONTACT_SECONDS - LAST_LOOK_SECONDS
+                faults[f"{path}{' after a minute' if late else ''}: {re.sub(r'\d+ s', 'N s', said)}"] += 1
         await pause(_LOOK_SECONDS)
     tell(f"  {looks} looks, {dict(faults)}")
     return {"looks": looks, "faults": dict(faults)}
