@@ -110,7 +110,8 @@ async def watch(members: Sequence[Member], *, seconds: float) -> dict[str, Any]:
         for path, said in zip(("/livez", "/readyz") * len(members), answers, strict=True):
             if said:
                 late = path == "/readyz" and passed > BROKER_CONTACT_SECONDS - LAST_LOOK_SECONDS
-                faults[f"{path}{' after a minute' if late else ''}: {re.sub(r'\d+ s', 'N s', said)}"] += 1
+                words = re.sub(r"\d+ s", "N s", said)
+                faults[f"{path}{' after a minute' if late else ''}: {words}"] += 1
         await pause(_LOOK_SECONDS)
     tell(f"  {looks} looks, {dict(faults)}")
     return {"looks": looks, "faults": dict(faults)}
