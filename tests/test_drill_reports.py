@@ -11,7 +11,7 @@ from tests.drills.catalogue import DRILLS
 
 REPORTS = Path(__file__).parent.parent / "docs" / "drills"
 # Not run at full size yet; the list shall be empty.
-MISSING: frozenset[str] = frozenset(DRILLS)
+MISSING: frozenset[str] = frozenset({"probes"})
 REPORTED = sorted(set(DRILLS) - MISSING)
 
 
