@@ -14,7 +14,7 @@ from tests.processes import until
 
 
 def identity(unique, *, source, rerun):
-    return Identity(tenant="default", source=source, request_id=unique, rerun=rerun).completion_id()
+    return Identity(tenant=f"t-{unique}", source=source, request_id=unique, rerun=rerun).completion_id()
 
 
 def failing_first(unique, **do):
@@ -24,7 +24,10 @@ def failing_first(unique, **do):
 @pytest.mark.parametrize("mode", ["binary", "structured", "plain"])
 async def test_a_failed_request_is_asked_again_under_a_new_id(shared_worker, stack, wire, simulator, unique, mode):
     await simulator.play(failing_first(unique, fault="content_filtered"))
-    data = json.dumps({"request_id": unique, "instruction": f"Say {unique}.", "labels": {"rerun": unique}})
+    # A tenant of its own: what other modules' requests left in the ledger, broken on purpose or not, is none of ours.
+    data = json.dumps(
+        {"request_id": unique, "tenant": f"t-{unique}", "instruction": f"Say {unique}.", "labels": {"rerun": unique}}
+    )
     source = f"urn:kafka:{REQUESTED}" if mode == "plain" else "/tests"
     attributes = {"specversion": "1.0", "type": REQUESTED, "source": source, "id": f"e-{unique}"}
     value, headers = data, []
@@ -40,8 +43,8 @@ async def test_a_failed_request_is_asked_again_under_a_new_id(shared_worker, sta
     assert (first.data.outcome, first.data.error.code) == ("failed", "content_filtered")
     assert first.event.event_id == identity(unique, source=source, rerun=0)
 
-    # Other modules' failures are none of ours: the choice is by time.
-    choice = ("--failed", "--code", "content_filtered", "--since", first.data.completed_at.isoformat(), "--json")
+    since = first.data.completed_at.isoformat()
+    choice = ("--failed", "--tenant", f"t-{unique}", "--code", "content_filtered", "--since", since, "--json")
     for _ in range(2):  # asked for twice, asked once
         code, out, wrong = await run_command("redrive", *choice, "--yes", environment=stack.environment)
         assert (code, [json.loads(line)["request_id"] for line in out.splitlines()]) in ((0, [unique]), (0, [])), wrong
