@@ -64,9 +64,10 @@ def test_a_program_that_is_not_there_is_named_with_the_remedy(tmp_path):
 
 
 PARENT = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from analysis_devstack.children import Child, Command
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets its background jobs ignore it
 folder = Path(sys.argv[1])
 child = Child(Command(name="toy", arguments=(sys.executable, "-c", sys.argv[2]), environment={}, folder=folder, log=folder / "toy.log"))
 print(child.pid, flush=True)
