@@ -96,7 +96,7 @@ async def test_a_cluster_that_restarts_loses_nothing_and_needs_no_new_worker(
 
 
 async def test_a_request_near_the_size_limit_is_put_off_whole(empty_stack, wire, simulator, start_worker, unique):
-    await simulator.play({"match": {"contains": unique, "times": 3}, "do": {"fault": "unavailable"}})
+    await simulator.play({"match": {"contains": unique, "times": 3}, "do": {"fault": "early_close"}})
     await start_worker().wait_ready()
     headers = [("x-filler", b"x" * 1_000_000), ("x-null", None)]
     servers = empty_stack.environment["KAFKA_BOOTSTRAP_SERVERS"]
