@@ -60,7 +60,8 @@ class Proxy:
         """End every connection and the port."""
         if self._listener:
             self._listener.close()
-        self.cut()
+        self.take_away()  # what was accepted and has not begun ends at once, too
+        await asyncio.sleep(0)
         await asyncio.gather(*self._connections, return_exceptions=True)
 
     def cut(self) -> None:
@@ -91,7 +92,12 @@ class Proxy:
             writer.transport.abort()
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there_reader, there_writer = await asyncio.open_connection(*self.upstream, limit=MAX_HEAD_BYTES)
+        opening = asyncio.ensure_future(asyncio.open_connection(*self.upstream, limit=MAX_HEAD_BYTES))
+        try:
+            there_reader, there_writer = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_hang_up)  # it may be open already, and nobody would close it
+            raise
         match self.kind:
             case "kafka":
                 ways = self._frames(reader, there_writer, there_reader, writer)
@@ -103,10 +109,10 @@ class Proxy:
             tasks = [asyncio.ensure_future(way) for way in ways]
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            there_writer.transport.abort()  # first: a second cancellation may end the wait
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            there_writer.transport.abort()
 
     async def _exchanges(
         self,
@@ -162,6 +168,11 @@ class Proxy:
         if self._gate is None:
             return True
         return await self._gate(Passing(server=self.server, phase=phase, request=request, reply=reply))
+
+
+def _hang_up(opening: asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result()[1].transport.abort()
 
 
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
