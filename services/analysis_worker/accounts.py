@@ -59,13 +59,13 @@ class Accounts:
         *,
         outcome: str,
         reported: ReportedUsage | None,
-        output_tokens: int,
-        uncounted_tokens: int = 0,
+        unreported_tokens: int,
         asked: bool = True,
     ) -> Attempt:
-        """The closed attempt: the provider's figures, or the estimate (`output_tokens` seen so far) where it gave none.
+        """The closed attempt: the provider's figures, or the estimate where it gave none.
 
-        `uncounted_tokens` is what came after the report of a cut call and is added to it as estimated.
+        `unreported_tokens` is the output that no report counts: all that was seen, or what came after the report of a
+        cut call. It is told as estimated.
         `asked` is False when the provider refused before it counted anything (4xx, 429, no connection): known zero.
         Without a connection there was not even a call.
         """
@@ -75,8 +75,8 @@ class Accounts:
             usage = to_usage(
                 reported,
                 estimated_input_tokens=opened.input_tokens,
-                estimated_output_tokens=output_tokens,
-                uncounted_output_tokens=uncounted_tokens,
+                estimated_output_tokens=unreported_tokens,
+                uncounted_output_tokens=unreported_tokens,
             )
         cost = self.cost(usage, model=opened.model, kind=opened.kind)
         return Attempt(
@@ -95,7 +95,7 @@ class Accounts:
         for seen in claims:
             attempts += seen.document.closed
             if seen.document.open is not None:
-                attempts.append(self.close(seen.document.open, outcome="abandoned", reported=None, output_tokens=0))
+                attempts.append(self.close(seen.document.open, outcome="abandoned", reported=None, unreported_tokens=0))
         return tuple(attempts)
 
     def rule_of(self, model: str) -> TokenRule | None:

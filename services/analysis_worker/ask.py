@@ -211,13 +211,11 @@ def _close(claim: Claim, opened: OpenAttempt, call: Call, *, accounts: Accounts)
     answer = call.answer
     outcome = call.fault.code if call.fault else "succeeded"
     left = answer.uncounted if answer else Uncounted()
-    unreported = uncounted_tokens(left, rule=accounts.rule_of(opened.model))
     attempt = accounts.close(
         opened,
         outcome=outcome,
         reported=answer.usage if answer else None,
-        output_tokens=unreported,
-        uncounted_tokens=unreported,
+        unreported_tokens=uncounted_tokens(left, rule=accounts.rule_of(opened.model)),
         asked=call.asked,
     )
     if call.sent:

@@ -15,7 +15,7 @@ from analysis_worker.request_body import InlineSource, data_uri_length
 from media_contracts import Money
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from analysis_worker.cards import Kind, MediaLimits, ModelCard
     from analysis_worker.probed import ProbedMedia
@@ -24,18 +24,6 @@ if TYPE_CHECKING:
 INLINE: Final = "inline"
 # Far above any camera, far below what a header can claim: Pillow's own limit for a decompression bomb.
 PIXELS_MAX: Final = 178_956_970
-
-
-def check_media(card: ModelCard, items: Sequence[ProbedMedia], delivery: Delivery) -> None:
-    """Whether the model takes these items in one turn, delivered so.
-
-    Raises what `check_mix`, `check_counts` and `check_item` raise.
-    """
-    kinds = [item.kind for item in items]
-    check_counts(card, kinds, delivery)
-    check_mix(card, kinds)
-    for item in items:
-        check_item(card, item, delivery)
 
 
 def check_counts(card: ModelCard, kinds: Iterable[Kind], delivery: Delivery) -> None:

@@ -9,9 +9,10 @@ from analysis_worker.catalogue import load_catalogue
 from analysis_worker.limits import (
     check_budget,
     check_context,
+    check_counts,
     check_features,
     check_item,
-    check_media,
+    check_mix,
     check_parameters,
     fits_inline,
     inline_bytes,
@@ -29,6 +30,15 @@ LONER = TURBO.model_copy(update={"capabilities": TURBO.capabilities.model_copy(u
 # `values.Delivery` members are these strings.
 INLINE, BY_URL = "inline", "presigned"
 MIB = 1024 * 1024
+
+
+def check_media(card, items, delivery):
+    """All three rules for the media of one turn."""
+    kinds = [item.kind for item in items]
+    check_counts(card, kinds, delivery)
+    check_mix(card, kinds)
+    for item in items:
+        check_item(card, item, delivery)
 
 
 def image(**facts):

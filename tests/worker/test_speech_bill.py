@@ -21,7 +21,7 @@ def closed(kind, *, reported=None, speaks=False, output_tokens=0):
     expected = Expected(tokens=InputTokens(text=1), searches=False, speaks=speaks)
     accounts = Accounts(catalogue=load_catalogue(), region="beijing", expected=expected)
     opened = OpenAttempt(number=1, kind=kind, model=TURBO, input_tokens=1_000)
-    attempt = accounts.close(opened, outcome="succeeded", reported=reported, output_tokens=output_tokens)
+    attempt = accounts.close(opened, outcome="succeeded", reported=reported, unreported_tokens=output_tokens)
     return attempt, accounts.total([attempt]).by
 
 

@@ -218,9 +218,8 @@ class Pipeline:
             while True:
                 try:
                     return await record(job, completion, result_json=json_text, recorder=self.recorder)
-                except (
-                    LedgerUnreadable
-                ) as error:  # somebody was first and what they wrote is broken: keep what was paid
+                except LedgerUnreadable as error:
+                    # Somebody was first, and what they wrote is broken: what was paid for is kept until it is mended.
                     self._unreadable(error)
                     await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
