@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 STORE_SECONDS: Final = 30
+CONNECTING_SECONDS: Final = 1.0
 CONNECTIONS_PER_SLOT: Final = 2
 """A request reads an object while it refreshes its claim."""
 SECOND_SIGNAL_EXIT: Final = 130
@@ -93,6 +94,8 @@ async def run_worker(settings: Settings) -> int:
             started = asyncio.create_task(_start(settings, stack, watch, metrics, give_up))
             stopping = asyncio.create_task(stop.wait())
             await asyncio.wait({started, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not started.done():  # a connection that is being made would be left open
+                await asyncio.wait({started}, timeout=CONNECTING_SECONDS)
             if not started.done():  # told to stop while waiting for store or broker
                 started.cancel()
                 await asyncio.gather(started, return_exceptions=True)
