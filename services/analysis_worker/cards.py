@@ -99,6 +99,8 @@ class Capabilities(CardPart):
     spreads_modalities: bool = False
     """Whether a request may bring several kinds of media, each in a user message of its own."""
     json_mode: bool
+    json_schema: bool = False
+    """Takes the schema itself in `response_format`; then it is left out of the prompt."""
     thinking: Thinking
     thinking_switch: Literal["enable_thinking", "reasoning_effort"] | None = None
     reasoning_efforts: tuple[str, ...] = ()

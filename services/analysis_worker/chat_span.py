@@ -34,7 +34,7 @@ def chat_span(parameters: CallParameters, *, api: ModelApi, number: int) -> Iter
         names.SERVER_PORT: api.server_port,
         names.ATTEMPT: number,
     }
-    if parameters.json_mode:
+    if parameters.json_mode or parameters.json_schema is not None:
         attributes[names.GEN_AI_OUTPUT_TYPE] = "json"
     optional = {
         names.GEN_AI_REQUEST_MAX_TOKENS: parameters.max_tokens,

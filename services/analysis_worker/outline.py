@@ -5,7 +5,7 @@ Planning and `media-analysis estimate` share it, so that both say the same of on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from analysis_worker.detail import DetailLevel, pixel_choice
@@ -21,6 +21,7 @@ from analysis_worker.limits import (
 from analysis_worker.prices import upper_bound
 from analysis_worker.prompt import Message, PastTurn, TextPart, build_messages
 from analysis_worker.request_body import CallParameters
+from analysis_worker.response_schema import response_schema
 from analysis_worker.thinking import Thinking, choose_thinking
 from analysis_worker.tokens import InputTokens, PixelChoice, input_tokens, most_tokens
 from analysis_worker.values import Delivery, PlannedMedia
@@ -71,6 +72,7 @@ def read_wishes(
     model: str,
     card: ModelCard,
     profile: Profile,
+    schema: OutputSchema,
     detail: DetailLevel,
     voice: str | None = None,
 ) -> Wishes:
@@ -79,8 +81,10 @@ def read_wishes(
     Raises `FeatureUnsupported` and `ParameterInvalid` for what the model cannot do or does not take.
     """
     thinking = choose_thinking(card, request.model.reasoning, wants_json=not profile.free_text)
+    parameters = _parameters(request, model=model, card=card, profile=profile, thinking=thinking, voice=voice)
+    by_schema = card.capabilities.json_schema and not thinking.on and not profile.free_text
     return Wishes(
-        parameters=_parameters(request, model=model, card=card, profile=profile, thinking=thinking, voice=voice),
+        parameters=replace(parameters, json_schema=response_schema(schema)) if by_schema else parameters,
         thinking=thinking,
         pixels=pixel_choice(card, detail),
         detail=detail,

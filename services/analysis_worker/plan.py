@@ -26,6 +26,7 @@ from analysis_worker.values import AnalysisPlan, Delivery, Job, PlannedMedia, St
 from media_contracts import Estimate, MediaItem, Money
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from analysis_worker.planner import Planner
@@ -59,7 +60,7 @@ async def plan(
     )
     voice = speech.voice if isinstance(speech, SpokenBeside) else None
     detail = planner.catalogue.details[request.model.detail]
-    wishes = read_wishes(request, model=model, card=card, profile=profile, detail=detail, voice=voice)
+    wishes = read_wishes(request, model=model, card=card, profile=profile, schema=schema, detail=detail, voice=voice)
     check_turns(request, card=card, stored=Delivery.PRESIGNED if planner.store.public else Delivery.INLINE)
     items = (*request.media, *(item for turn in request.history for item in turn.media))
     require_access(items, tenant=request.tenant, allowed=planner.allowed, url_hosts=planner.url_hosts)
@@ -81,7 +82,15 @@ async def plan(
         estimate=Estimate(input_tokens=made.input_tokens.total, cost=bound),
         speech=speech,
         sound_bytes=most_sound_bytes(wishes.max_output_tokens(card)) if voice else 0,
+        timelines=profile.timelines if request.output_schema is None else (),
+        duration_seconds=_one_length(media),
     )
+
+
+def _one_length(media: Sequence[PlannedMedia]) -> float | None:
+    """The length that bounds an answer's times: of the only medium that has one."""
+    timed = [medium for medium in media if medium.item.kind in {"audio", "video", "frames"}]
+    return timed[0].probed.duration_seconds if len(timed) == 1 and timed[0].probed else None
 
 
 def _require_supported(job: Job) -> None:

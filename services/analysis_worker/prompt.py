@@ -28,6 +28,8 @@ class TextPart:
 
     # Never in a log (DESIGN.md §6, rule 10).
     text: str = field(repr=False)
+    beside_schema: str | None = field(repr=False, default=None)
+    """Said in place of `text` when the schema travels beside the messages, as `json_schema`; None: the same."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,28 +73,33 @@ def build_messages(
 
     `kinds` are those of the request's media in order. Where one user message cannot mix them (`mixes` false), each
     modality gets a message of its own and the task comes with the last (S0 to S3: different user messages may use
-    different ones). `guidance` says how closely to look. `schema_text` is compact JSON; None: the answer is free text. The word JSON is always said: `json_object` is refused without it (provider.md §4b),
-    and models without that mode are asked by the prompt alone. Where the model takes no system message
+    different ones). `guidance` says how closely to look. `schema_text` is compact JSON; None: the answer is free text.
+    The word JSON is always said: `json_object` is refused without it (provider.md §4b), and models without that mode
+    are asked by the prompt alone. Where the model takes no system message
     (`system_allowed` false: turbo and 2.5-7b when they speak, S2 and S3), everything stands in the last user message.
     """
     task = _task(prompt=prompt, guidance=guidance, schema_text=schema_text, language=language)
+    short = _task(prompt=prompt, guidance=guidance, schema_text="", language=language) if schema_text else None
     past = _past(history, first_index=len(kinds), mixes=mixes)
     asked = _asked(instruction, len(kinds))
     if system_allowed:
-        system = Message(role="system", parts=(TextPart(text=task),))
+        system = Message(role="system", parts=(TextPart(text=task, beside_schema=short),))
         return (system, *past, *_said("user", asked, kinds, first_index=0, mixes=mixes))
     return (*past, *_said("user", f"{task}\n\n{asked}", kinds, first_index=0, mixes=mixes))
 
 
 def _task(*, prompt: str, guidance: str | None, schema_text: str | None, language: str | None) -> str:
+    """What is to be done; an empty `schema_text` says that the schema is elsewhere."""
     if schema_text is None:
         spoken = f"Answer in the language with the BCP 47 tag {language}." if language else None
         return "\n\n".join(part for part in (prompt.strip(), guidance, spoken) if part)
+    place = "on the next line" if schema_text else "of the response format"
     form = (
         "Answer with one JSON document and nothing else: no introduction, no code fence, no comment. "
-        "It must be valid against the schema on the next line; the schema's descriptions say what each part holds.\n"
-        f"{SCHEMA_LABEL}{schema_text}"
+        f"It must be valid against the schema {place}; the schema's descriptions say what each part holds."
     )
+    if schema_text:
+        form += f"\n{SCHEMA_LABEL}{schema_text}"
     paragraphs = [prompt.strip(), *([guidance] if guidance else []), form]
     if language:
         paragraphs.append(

@@ -89,7 +89,7 @@ class CallParameters:
     """The fields beside `messages`; None is not sent, and the model's own default holds.
 
     Which of them a model takes is for its card to say. `json_schema` is `{name, schema, strict}` and takes the place
-    of `json_mode`. `voice` asks for a spoken answer as well.
+    of `json_mode`, and of the schema in the messages. `voice` asks for a spoken answer as well.
     """
 
     model: str
@@ -115,7 +115,7 @@ def build_body(*, messages: Sequence[Message], media: Sequence[MediaPart], param
     """
     document: dict[str, object] = {
         "model": parameters.model,
-        "messages": [{"role": message.role, "content": _content(message, media)} for message in messages],
+        "messages": [{"role": message.role, "content": _content(message, media, parameters)} for message in messages],
         **_fields(parameters),
     }
     segments: list[bytes | MediaHole] = []
@@ -176,17 +176,23 @@ def _response_format(parameters: CallParameters) -> Mapping[str, object] | None:
     return {"type": _OBJECT} if parameters.json_mode else None
 
 
-def _content(message: Message, media: Sequence[MediaPart]) -> object:
+def _content(message: Message, media: Sequence[MediaPart], parameters: CallParameters) -> object:
     # One text is sent as a plain string, as the samples do; both forms mean the same (provider.md §2a).
     if len(message.parts) == 1 and isinstance(message.parts[0], TextPart):
-        return message.parts[0].text
-    return [_part(part, media) for part in message.parts]
+        return _said(message.parts[0], parameters)
+    return [_part(part, media, parameters) for part in message.parts]
 
 
-def _part(part: TextPart | MediaSlot, media: Sequence[MediaPart]) -> Mapping[str, object]:
+def _said(part: TextPart, parameters: CallParameters) -> str:
+    if parameters.json_schema is None or part.beside_schema is None:
+        return part.text
+    return part.beside_schema
+
+
+def _part(part: TextPart | MediaSlot, media: Sequence[MediaPart], parameters: CallParameters) -> Mapping[str, object]:
     match part:
         case TextPart():
-            return {"type": "text", "text": part.text}
+            return {"type": "text", "text": _said(part, parameters)}
         case MediaSlot():
             return _media_part(media[part.index], part.index)
         case _:

@@ -159,7 +159,9 @@ def _outlook(name: str, card: ModelCard, question: Question, learned: Calibratio
     media = question.media
     try:
         profile.check_kinds(item.kind for item in request.media)
-        wishes = read_wishes(request, model=name, card=card, profile=profile, detail=question.detail)
+        wishes = read_wishes(
+            request, model=name, card=card, profile=profile, schema=profile.schema, detail=question.detail
+        )
         if not all(fits_inline(card, medium.probed) for medium in media if medium.probed):
             delivery = Delivery.PRESIGNED
             media = tuple(replace(medium, delivery=delivery) for medium in media)
