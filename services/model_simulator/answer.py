@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import orjson
 
@@ -17,12 +18,21 @@ _SEARCHED = "A simulated search of the web was made for this answer."
 _NO_MEDIA = ("No media was sent with this question.", "Only text was read.")
 
 
-def write_answer(*, texts: list[str], facts: tuple[Facts, ...], as_json: bool, searched: bool = False) -> str:
-    """The text that is to be read aloud; else JSON that fits the schema the prompt shows, a small JSON object in JSON mode without one, else prose."""
+def write_answer(
+    *,
+    texts: list[str],
+    facts: tuple[Facts, ...],
+    as_json: bool,
+    searched: bool = False,
+    schema: dict[str, Any] | None = None,
+) -> str:
+    """The text that is to be read aloud; else JSON that fits `schema` or the one that the prompt shows, a small JSON object in
+    JSON mode without one, else prose.
+    """
     reading = _READING.search(texts[-1]) if texts else None
     if reading is not None:
         return reading["words"]
-    schema = find_schema(texts)
+    schema = find_schema(texts) if schema is None else schema
     material = material_of(texts, facts, searched=searched)
     if schema is not None:
         return orjson.dumps(fill_schema(schema, material)).decode()

@@ -86,6 +86,13 @@ class ChatRequest:
         form = self.fields.get("response_format") or {"type": "text"}
         return str(form.get("type")) if isinstance(form, dict) else str(form)
 
+    def response_schema(self) -> dict[str, Any] | None:
+        """The schema that came beside the messages, when one did."""
+        form = self.fields.get("response_format")
+        given = form.get("json_schema") if isinstance(form, dict) and form.get("type") == "json_schema" else None
+        schema = given.get("schema") if isinstance(given, dict) else None
+        return schema if isinstance(schema, dict) else None
+
 
 def load_body(body: bytes | bytearray, rules: RuleTable) -> dict[str, Any]:
     """Parse the JSON object; anything else is refused."""

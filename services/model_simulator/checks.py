@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from model_simulator.refusal import refuse
 from model_simulator.rule_table import NO_MEDIA
+from model_simulator.schema_strict import open_object
 
 if TYPE_CHECKING:
     from model_simulator.chat_request import ChatRequest, Media
     from model_simulator.rule_table import RuleTable
 
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_FORMAT_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _HTTP_URL = re.compile(r"https?://[^\s/]+\S*\Z", re.IGNORECASE)
 
 
@@ -128,14 +130,25 @@ def _check_format(request: ChatRequest, rules: RuleTable) -> None:
     if kind == "text":
         return
     # The JSON Schema list names no Omni model, the JSON object list names some (JSON).
-    if not request.model.json_mode or kind == "json_schema":
+    if not (request.model.json_schema if kind == "json_schema" else request.model.json_mode):
         raise refuse(rules, "json_unlisted", model=request.model_name, kind=kind)
     by_default = request.thinking and not rules.limit("json_with_default_thinking")
     if request.fields.get("enable_thinking") is True or by_default:
         raise refuse(rules, "json_with_thinking")
+    if kind == "json_schema":
+        _check_schema(form.get("json_schema"), rules)
+        return
     texts = (message.texts() for message in request.messages if message.role in {"system", "user"})
     if not any("json" in text.lower() for text in chain.from_iterable(texts)):
         raise refuse(rules, "json_word")
+
+
+def _check_schema(given: Any, rules: RuleTable) -> None:
+    name = given.get("name") if isinstance(given, dict) else None
+    if not isinstance(name, str) or not _FORMAT_NAME.fullmatch(name) or not isinstance(given.get("schema"), dict):
+        raise refuse(rules, "schema_format")
+    if given.get("strict") is True and (path := open_object(given["schema"])) is not None:
+        raise refuse(rules, "schema_not_strict", name=name, path=path or "()")
 
 
 def _check_speech(request: ChatRequest, rules: RuleTable) -> None:

@@ -47,7 +47,9 @@ def plan_performance(
     """Write the answer, spoil it as the scenario wants, keep it under the token limits and split it into chunks."""
     texts = request.texts()
     as_json = request.response_format() != "text"
-    honest = write_answer(texts=texts, facts=facts, as_json=as_json, searched=request.searches)
+    honest = write_answer(
+        texts=texts, facts=facts, as_json=as_json, searched=request.searches, schema=request.response_schema()
+    )
     text = spoil(honest if direction.action.text is None else direction.action.text, direction.action.fault)
     reasoning = write_reasoning(facts) if request.thinking else ""
     cap = _output_limit(request, text_tokens(reasoning, rules))

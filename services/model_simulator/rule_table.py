@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from importlib import resources
 from typing import Any, Literal
 
-Basis = Literal["documented", "observed", "assumed"]
+Basis = Literal["documented", "observed", "assumed", "invented"]
 
 NO_MEDIA = "none"
 """The family of models that take text alone."""
@@ -82,6 +82,7 @@ class Model:
     search: bool
     stream_forced: bool
     json_mode: bool
+    json_schema: bool
     voices: tuple[str, ...]
     system_with_speech: bool
     text_includes_reasoning: bool
@@ -155,6 +156,7 @@ def _model(name: str, rows: dict[str, Row], families: dict[str, Family]) -> Mode
         search=value("search"),
         stream_forced=value("stream_forced"),
         json_mode=value("json_mode"),
+        json_schema=value("json_schema"),
         voices=tuple(value("voices")),
         system_with_speech=value("system_with_speech"),
         text_includes_reasoning=value("text_includes_reasoning"),

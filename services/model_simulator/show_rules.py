@@ -13,7 +13,7 @@ from rich.text import Text
 from model_simulator.rule_table import Row, load_rules
 
 _PIPE_COLUMNS = 200  # a pipe has no width; ids must stay whole for grep
-_STYLES = {"documented": "green", "observed": "cyan", "assumed": "yellow"}
+_STYLES = {"documented": "green", "observed": "cyan", "assumed": "yellow", "invented": "magenta"}
 
 
 def print_rules(*, as_json: bool) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from model_simulator.facts import Clip, Facts, Picture, Recording, Sequence
 from model_simulator.refusal import refuse
 from model_simulator.tokens import TooFewFrames, audio_tokens, frames_tokens, image_tokens, sampled_frames, text_tokens
@@ -57,6 +59,9 @@ def tally_input(request: ChatRequest, facts: tuple[Facts, ...], rules: RuleTable
     text = int(rules.limit("answer_overhead_tokens"))
     for message in request.messages:
         text += rules.limit("message_overhead_tokens") + sum(text_tokens(piece, rules) for piece in message.texts())
+    schema = request.response_schema()
+    if schema is not None and rules.limit("json_schema_counts_as_text"):
+        text += text_tokens(orjson.dumps(schema).decode(), rules)
     if request.speech:
         text += rules.limit("hidden_speech_prompt_tokens")
     if request.searches:

@@ -110,6 +110,21 @@ REQUESTS: dict[str, list[dict[str, Any]]] = {
         ),
         body(JSON_TEXT, response_format={"type": "json_schema", "json_schema": {"name": "a", "schema": {}}}),
     ],
+    "schema_format": [
+        body(model="takes-json-schema", response_format={"type": "json_schema", "json_schema": given})
+        for given in (None, {"schema": {}}, {"name": "a b", "schema": {}}, {"name": "a", "schema": "{}"})
+    ],
+    "schema_not_strict": [
+        body(
+            model="takes-json-schema",
+            response_format={"type": "json_schema", "json_schema": {"name": "a", "strict": True, "schema": schema}},
+        )
+        for schema in (
+            {"type": "object"},
+            {"type": "array", "items": {"properties": {"a": {}}, "required": ["a"]}},
+            {"anyOf": [{"type": "object", "properties": {"a": {}}, "additionalProperties": False}]},
+        )
+    ],
     "format_unknown": [body(JSON_TEXT, response_format={"type": "xml"}), body(JSON_TEXT, response_format="json")],
     "search_unsupported": [body(model=FLASH3, enable_search=True), body(model=TURBO, enable_search=True)],
     "speech_unsupported": [body(model=PLUS38, reasoning_effort="none", **SPEECH)],

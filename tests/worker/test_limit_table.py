@@ -450,6 +450,9 @@ def test_what_planning_never_asks_of_a_model_is_refused_by_the_provider(simulato
     abilities: Capabilities = card.capabilities
     as_json = samples.body(samples.text("Answer in JSON."), model=card.name, **samples.JSON_MODE)
     assert (refusal(simulator, as_json) is None) == abilities.json_mode
+    form = {"type": "json_schema", "json_schema": {"name": "a", "schema": {}}}
+    by_schema = samples.body(samples.text("Answer in JSON."), model=card.name, response_format=form)
+    assert (refusal(simulator, by_schema) is None) == abilities.json_schema
     if card.media.image is not None:
         mixed = samples.body(samples.image(), samples.audio(), model=card.name)
         assert (refusal(simulator, mixed) is None) == abilities.mixes_modalities
