@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from analysis_worker.stream import Answer
+    from analysis_worker.subtitles import SubtitleFile
     from analysis_worker.values import AnalysisPlan, Findings, Job, PlannedMedia, Stage
     from analysis_worker.wav import SpokenFile
 
@@ -46,6 +47,7 @@ class Ending:
     answer: Answer | None = None
     findings: Findings | None = None
     spoken: SpokenFile | None = None
+    subtitles: tuple[SubtitleFile, ...] = ()
     warnings: tuple[WarningInfo, ...] = ()
     fault: AnalysisError | None = None
     stage: Stage

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -29,11 +30,11 @@ from analysis_worker.wav import CONTENT_TYPE as WAV
 from media_contracts import Artifact, KafkaRecord, WorkerInfo, topics
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
     from analysis_worker.cards import Kind
+    from analysis_worker.completion import Ending
     from analysis_worker.settings import ModelSettings
-    from analysis_worker.wav import SpokenFile
     from media_contracts import AnalysisCompleted, AnalysisRequested
 
 BUCKET: Final = "local"
@@ -141,14 +142,26 @@ async def analyse_locally(
         return await line.answer(_delivered(request), claim, keep=_keep)
 
 
-def _keep(_: Job, spoken: SpokenFile) -> Artifact:
-    """The spoken answer as a file in the current folder."""
-    facts = spoken.facts
-    path = Path(f"{SPEECH}-{facts.sha256[:16]}.wav").absolute()
+def _keep(ending: Ending) -> tuple[Artifact, ...]:
+    """The spoken answer and the subtitles as files in the current folder."""
+    kept = []
+    if ending.spoken is not None:
+        name, sha256 = f"{SPEECH}-{ending.spoken.facts.sha256[:16]}.wav", ending.spoken.facts.sha256
+        kept.append(_file(name, ending.spoken.file.chunks(), role=SPEECH, content_type=WAV, sha256=sha256))
+    for made in ending.subtitles:
+        sha256 = hashlib.sha256(made.body).hexdigest()
+        name = f"subtitles-{sha256[:16]}{made.suffix}"
+        kept.append(_file(name, [made.body], role=made.role, content_type=made.content_type, sha256=sha256))
+    return tuple(kept)
+
+
+def _file(name: str, chunks: Iterable[bytes], *, role: str, content_type: str, sha256: str) -> Artifact:
+    path = Path(name).absolute()
     with path.open("wb") as file:
-        file.writelines(spoken.file.chunks())
+        file.writelines(chunks)
+        size_bytes = file.tell()
     return Artifact(
-        role=SPEECH, bucket=BUCKET, key=str(path), sha256=facts.sha256, size_bytes=facts.size_bytes, content_type=WAV
+        role=role, bucket=BUCKET, key=str(path), sha256=sha256, size_bytes=size_bytes, content_type=content_type
     )
 
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 from analysis_worker.errors import MediaKindUnsupported, ProfileUnknown, SchemaInvalid, Stopped
 from analysis_worker.pointer import leads_to_text
 from analysis_worker.schemas import OutputSchema, compile_schema
+from analysis_worker.subtitles import are_cues
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -60,6 +61,8 @@ class Profile:
     """The prompt in at most 50 words, for a quick look (001_c4bbddce233d9b12.txt)."""
     timelines: tuple[str, ...] = ()
     """JSON Pointers to the lists of its schema whose items have times (timeline.py)."""
+    subtitles: str | None = None
+    """That of its timelines which is also written as subtitle files (subtitles.py)."""
 
     def prompt_of(self, length: Literal["brief", "whole"]) -> str:
         """Return the prompt of that length, the whole one where there is no brief one."""
@@ -129,6 +132,7 @@ class _ProfileFile(BaseModel):
     spoken: Pointer | None = None
     free_text: bool = False
     timelines: list[Pointer] = []
+    subtitles: Pointer | None = None
 
 
 def load_profiles(extra: Path | None = None) -> Profiles:
@@ -167,7 +171,7 @@ def _read_profile(place: Path, faults: list[str]) -> Profile | None:
     brief = _read_prompt(place / "brief.md", faults) if (place / "brief.md").exists() else None
     schema = _read_schema(place / "schema.json", faults)
     if settings is not None and schema is not None:
-        faults += [f"{place}: {fault}" for fault in _text_faults(settings, schema)]
+        faults += [f"{place}: {fault}" for fault in _pointer_faults(settings, schema)]
     if settings is None or prompt is None or schema is None or len(faults) > known:
         return None
     return Profile(
@@ -183,6 +187,7 @@ def _read_profile(place: Path, faults: list[str]) -> Profile | None:
         spoken=settings.spoken,
         free_text=settings.free_text,
         timelines=tuple(settings.timelines),
+        subtitles=settings.subtitles,
     )
 
 
@@ -204,11 +209,15 @@ def _read_settings(path: Path, faults: list[str]) -> _ProfileFile | None:
     return settings
 
 
-def _text_faults(settings: _ProfileFile, schema: OutputSchema) -> Iterator[str]:
+def _pointer_faults(settings: _ProfileFile, schema: OutputSchema) -> Iterator[str]:
     if settings.spoken is not None and not leads_to_text(schema.document, settings.spoken):
         yield f"spoken is {settings.spoken!r}, where schema.json declares no string"
     if settings.free_text and not leads_to_text(schema.document, FREE_TEXT):
         yield f"free_text puts the answer at {FREE_TEXT}, where schema.json declares no string"
+    if settings.subtitles is not None and not are_cues(schema.document, settings.subtitles):
+        yield f"subtitles is {settings.subtitles!r}, where schema.json requires no list of start_seconds, end_seconds and text"
+    if settings.subtitles is not None and settings.subtitles not in settings.timelines:
+        yield f"subtitles is {settings.subtitles!r}, which timelines does not name"
 
 
 def _read_prompt(path: Path, faults: list[str]) -> str | None:

@@ -19,6 +19,7 @@ from media_contracts import AnalysisCompleted, Artifact, KafkaRecord, ResultRef,
 
 if TYPE_CHECKING:
     from analysis_worker.recorder import Recorder
+    from analysis_worker.subtitles import SubtitleFile
     from analysis_worker.values import Job
     from analysis_worker.wav import SpokenFile
 
@@ -68,6 +69,21 @@ async def _by_reference(
     return _encode(job, strip(abridged), result_json=None, recorder=recorder, stripped=True)
 
 
+async def store_subtitles(job: Job, file: SubtitleFile, *, recorder: Recorder) -> Artifact:
+    """Put one form of the subtitles into the results bucket, beside the result."""
+    key, sha256 = await _store(
+        job, "subtitles", file.body, recorder=recorder, suffix=file.suffix, content_type=file.content_type
+    )
+    return Artifact(
+        role=file.role,
+        bucket=recorder.bucket,
+        key=key,
+        sha256=sha256,
+        size_bytes=len(file.body),
+        content_type=file.content_type,
+    )
+
+
 async def store_speech(job: Job, spoken: SpokenFile, *, recorder: Recorder) -> Artifact:
     """Put the spoken answer into the results bucket; its hash is a part of the key, as in `_store`."""
     facts = spoken.facts
@@ -107,12 +123,14 @@ def _encode(
     )
 
 
-async def _store(job: Job, name: str, body: bytes, *, recorder: Recorder) -> tuple[str, str]:
+async def _store(
+    job: Job, name: str, body: bytes, *, recorder: Recorder, suffix: str = ".json", content_type: str = _JSON
+) -> tuple[str, str]:
     """Store what the completion refers to; returns key and SHA-256.
 
     The hash is a part of the key: two workers that both asked (one was frozen) must not overwrite each other's.
     """
     sha256 = hashlib.sha256(body).hexdigest()
-    key = f"{job.identity.tenant}/{job.completion_id}/{name}-{sha256[:16]}.json"
-    await recorder.store.put(recorder.bucket, key, body, content_type=_JSON)
+    key = f"{job.identity.tenant}/{job.completion_id}/{name}-{sha256[:16]}{suffix}"
+    await recorder.store.put(recorder.bucket, key, body, content_type=content_type)
     return key, sha256

@@ -31,6 +31,7 @@ from analysis_worker.pipeline.speaking import NOT_SPOKEN, Spoken, speak
 from analysis_worker.plan import plan
 from analysis_worker.receive import receive
 from analysis_worker.speech import SpokenAfter
+from analysis_worker.subtitles import NO_SUBTITLES, Subtitles, write_subtitles
 from analysis_worker.tries import counted
 from analysis_worker.validate import take_words, validate
 from analysis_worker.values import AnalysisPlan, Delivered, Delivery, Findings, Job, Stage
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from analysis_worker.retry import RetryPolicy
     from analysis_worker.scratch import ScratchSpace
     from analysis_worker.stream import Answer
-    from analysis_worker.wav import SpokenFile, WavFile
+    from analysis_worker.wav import WavFile
     from media_contracts import AnalysisCompleted, Artifact, KafkaRecord, WorkerInfo
 
     Later = Callable[[float], KafkaRecord | None]
@@ -131,6 +132,7 @@ class Line:
             fault = InternalError(
                 f"{type(error).__name__} in the stage {journey.current.value}: a fault of the worker's"
             )
+        subtitles = _subtitles(work) if fault is None else NO_SUBTITLES
         return Ending(
             attempts=claim.attempts,
             cost=self.accounts_of(job).total(claim.attempts),
@@ -138,7 +140,8 @@ class Line:
             answer=work.answer,
             findings=work.findings if fault is None else None,
             spoken=work.spoken.file,
-            warnings=work.spoken.warnings,
+            subtitles=subtitles.files,
+            warnings=(*work.spoken.warnings, *subtitles.warnings),
             fault=fault,
             stage=journey.current,
             trace_id=journey.trace_id,
@@ -255,9 +258,9 @@ class Line:
             yield pipe
 
     async def answer(
-        self, delivered: Delivered, claim: Callable[[Job], Claim], *, keep: Callable[[Job, SpokenFile], Artifact]
+        self, delivered: Delivered, claim: Callable[[Job], Claim], *, keep: Callable[[Ending], tuple[Artifact, ...]]
     ) -> tuple[AnalysisCompleted, str | None]:
-        """The completion of one record, and its result's text, with nothing recorded or published; `keep` keeps speech.
+        """The completion of one record, and its result's text, with nothing recorded or published; `keep` keeps its files.
 
         :raises DeadLettered: when the record is no valid request.
         """
@@ -267,9 +270,14 @@ class Line:
                 journey.identify(job)
             async with spoken_file(self.scratch) as sound:
                 ending = await self.analyse(job, claim(job), journey, sound=sound)
-                artifacts = (keep(job, ending.spoken),) if ending.spoken else ()
+                artifacts = keep(ending)
             completion = complete(job, ending, now=self.now(), worker=self.worker, artifacts=artifacts)
             return completion, ending.findings.json_text if ending.findings else None
+
+
+def _subtitles(work: _Work) -> Subtitles:
+    pointer = work.plan.profile.subtitles if work.plan else None
+    return write_subtitles(work.findings.value, pointer) if work.findings and pointer else NO_SUBTITLES
 
 
 def _findings(answer: Answer, planned: AnalysisPlan) -> Findings:

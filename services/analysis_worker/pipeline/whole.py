@@ -11,6 +11,7 @@ import asyncio
 import logging
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final, assert_never
 
 from analysis_worker.completion import Ending, complete
@@ -32,7 +33,7 @@ from analysis_worker.propagation import link_to
 from analysis_worker.publish import publish_completion, publish_unchanged
 from analysis_worker.recall import Answered, Busy, Claimed, Crashed, Recalled, look_again, recall
 from analysis_worker.receive import receive
-from analysis_worker.record import Recorded, record, store_speech
+from analysis_worker.record import Recorded, record, store_speech, store_subtitles
 from analysis_worker.retry_copy import delay_for, original, retry_copy
 from analysis_worker.values import Delivered, Job, Stage
 from analysis_worker.wav import spoken_file
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
     from analysis_worker.pipeline.line import Line
     from analysis_worker.recorder import Recorder
     from analysis_worker.settings import Settings
-    from analysis_worker.wav import SpokenFile
     from analysis_worker.window import Slot
     from media_contracts import Artifact, Attempt, KafkaRecord
 
@@ -204,13 +204,20 @@ class Pipeline:
                 log.exception("unforeseen", extra={"event": "internal_error", "stage": Stage.RECORD.value})
                 fault = InternalError(f"{type(error).__name__} in the stage record: a fault of the worker's")
                 plain = replace(
-                    ending, plan=None, answer=None, findings=None, spoken=None, fault=fault, stage=Stage.RECORD
+                    ending,
+                    plan=None,
+                    answer=None,
+                    findings=None,
+                    spoken=None,
+                    subtitles=(),
+                    fault=fault,
+                    stage=Stage.RECORD,
                 )
                 recorded = await self._recorded(job, plain, journey)
         return recorded.record, () if recorded.is_ours else link_to(recorded.record)
 
     async def _recorded(self, job: Job, ending: Ending, journey: Journey) -> Recorded:
-        artifacts = await self._stored(job, ending.spoken)
+        artifacts = await self._stored(job, ending)
         completion = complete(job, ending, now=self.line.now(), worker=self.line.worker, artifacts=artifacts)
         json_text = ending.findings.json_text if ending.findings else None
 
@@ -228,15 +235,12 @@ class Pipeline:
         journey.end(completion.outcome, code=completion.error.code if completion.error else None)
         return recorded
 
-    async def _stored(self, job: Job, spoken: SpokenFile | None) -> tuple[Artifact, ...]:
-        """What of the ending is an object of its own."""
-        if spoken is None:
-            return ()
-
-        async def store() -> Artifact:
-            return await store_speech(job, spoken, recorder=self.recorder)
-
-        return (await finished_even_if_cancelled(patiently(store, wait=asyncio.sleep)),)
+    async def _stored(self, job: Job, ending: Ending) -> tuple[Artifact, ...]:
+        """What of the ending is an object of its own; written again after a crash it is the same object."""
+        stores = [partial(store_subtitles, job, file, recorder=self.recorder) for file in ending.subtitles]
+        if ending.spoken is not None:
+            stores.insert(0, partial(store_speech, job, ending.spoken, recorder=self.recorder))
+        return tuple([await finished_even_if_cancelled(patiently(store, wait=asyncio.sleep)) for store in stores])
 
     async def _publish(
         self, recorded: KafkaRecord, delivered: Delivered, slot: Slot, journey: Journey, *, links: tuple[Link, ...]
