@@ -77,7 +77,8 @@ def add(attempts: tuple[Attempt, ...], attempt: Attempt) -> tuple[Attempt, ...]:
     if len(attempts) < MOST_LISTED or not is_free(attempt):
         return (*attempts, attempt)
     last = attempts[-1]
-    if not is_free(last) or (last.model, last.kind, last.outcome) != (attempt.model, attempt.kind, attempt.outcome):
+    alike = (last.model, last.kind, last.segment, last.outcome)
+    if not is_free(last) or alike != (attempt.model, attempt.kind, attempt.segment, attempt.outcome):
         return (*attempts, attempt)
     return (*attempts[:-1], merged((last, attempt)).model_copy(update={"number": attempt.number}))
 

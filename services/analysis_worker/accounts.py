@@ -82,6 +82,8 @@ class Accounts:
         return Attempt(
             number=opened.number,
             kind=opened.kind,
+            segment=opened.segment,
+            reason=opened.reason,
             model=opened.model,
             outcome=outcome,
             usage=usage,
@@ -94,8 +96,9 @@ class Accounts:
         attempts: list[Attempt] = []
         for seen in claims:
             attempts += seen.document.closed
-            if seen.document.open is not None:
-                attempts.append(self.close(seen.document.open, outcome="abandoned", reported=None, unreported_tokens=0))
+            attempts += [
+                self.close(left, outcome="abandoned", reported=None, unreported_tokens=0) for left in seen.document.open
+            ]
         return tuple(attempts)
 
     def rule_of(self, model: str) -> TokenRule | None:

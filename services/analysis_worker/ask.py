@@ -31,7 +31,7 @@ from analysis_worker.provider_errors import is_of_account
 from analysis_worker.request_body import build_body
 from analysis_worker.stream import Uncounted
 from analysis_worker.tokens import uncounted_tokens
-from analysis_worker.tries import Tries, counted, counts
+from analysis_worker.tries import Tries, counted, counts, of_question
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +81,8 @@ async def ask(job: Job, plan: AnalysisPlan, claim: Claim, *, asker: Asker) -> An
     :raises BudgetExceeded: when a further call may cost more than what is left of `limits.max_cost`.
     :raises PutOff: when the next call had better be made later.
     """
-    tries = Tries(before=counted(claim.attempts, model=plan.model, kind=plan.kind), policy=asker.policy)
+    asked = of_question(claim.attempts, model=plan.model, kind=plan.kind, segment=plan.segment)
+    tries = Tries(before=counted(asked), policy=asker.policy)
     breaker = asker.api.breaker(plan.model)
     while True:
         await _admitted(plan.model, breaker, asker)
@@ -183,7 +184,11 @@ def _tell(key: KeyGate, call: Call) -> None:
 async def _attempt(plan: AnalysisPlan, claim: Claim, *, asker: Asker, running: OpenCall) -> Call:
     """One call, opened before and closed after; a cancelled one is closed with what is known of it."""
     opened = OpenAttempt(
-        number=claim.next_number, kind=plan.kind, model=plan.model, input_tokens=plan.input_tokens.total
+        number=claim.next_number,
+        kind=plan.kind,
+        segment=plan.segment,
+        model=plan.model,
+        input_tokens=plan.input_tokens.total,
     )
     try:
         await claim.open(opened)
@@ -202,8 +207,7 @@ async def _attempt(plan: AnalysisPlan, claim: Claim, *, asker: Asker, running: O
                     if call.answer is not None:
                         asker.heard(call.answer)
     finally:
-        if claim.open_attempt is not None:  # the store failed before anything was asked
-            claim.discard_open()
+        claim.discard(opened.number)  # still open: the store failed before anything was asked
     return call
 
 
@@ -221,7 +225,7 @@ def _close(claim: Claim, opened: OpenAttempt, call: Call, *, accounts: Accounts)
     if call.sent:
         claim.close(attempt)
     else:  # no model has seen it: no attempt, or an outage of hours would fill the completion with them
-        claim.discard_open()
+        claim.discard(opened.number)
     return attempt
 
 

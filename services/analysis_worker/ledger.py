@@ -71,39 +71,39 @@ class Claim:
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
-        """All closed calls of this request so far, earlier starts' first."""
-        return (*self._earlier, *self._document.closed)
-
-    @property
-    def open_attempt(self) -> OpenAttempt | None:
-        """The call that is being made, if any."""
-        return self._document.open
+        """All closed calls of this request so far, in the order of their numbers: earlier starts' first."""
+        return tuple(sorted((*self._earlier, *self._document.closed), key=lambda attempt: attempt.number))
 
     @property
     def next_number(self) -> int:
         """The number of the next call."""
-        return max((attempt.number for attempt in self.attempts), default=0) + 1
+        held = () if self._pristine else self._document.open
+        numbers = [attempt.number for attempt in self.attempts] + [attempt.number for attempt in held]
+        return max(numbers, default=0) + 1
 
     async def open(self, attempt: OpenAttempt) -> None:
-        """Write down a call before it is made; the claim itself did that for the first one."""
+        """Write down a call before it is made, beside those that are under way; the claim itself did that for the first."""
         first = self._pristine
         self._pristine = False
-        self._document = replace(self._document, open=attempt)
+        held = () if first else self._document.open
+        self._document = replace(self._document, open=(*held, attempt))
         if not first:
             await self.refresh()
 
     def close(self, attempt: Attempt) -> None:
-        """Note how the open call ended; written with the next call, the release or the answer."""
-        self._document = replace(self._document, open=None, closed=add(self._document.closed, attempt))
+        """Note how the open call of that number ended; written with the next call, the release or the answer."""
+        self.discard(attempt.number)
+        self._document = replace(self._document, closed=add(self._document.closed, attempt))
 
-    def discard_open(self) -> None:
-        """Nothing was asked after all."""
+    def discard(self, number: int) -> None:
+        """Nothing was asked after all; nothing happens when the call of that number is closed."""
+        left = () if self._pristine else tuple(held for held in self._document.open if held.number != number)
         self._pristine = False
-        self._document = replace(self._document, open=None)
+        self._document = replace(self._document, open=left)
 
     async def release(self) -> None:
         """Give up the claim with its attempts closed, so that the next worker need not wait (law 5)."""
-        self._document = replace(self._document, open=None, released=True)
+        self._document = replace(self._document, open=(), released=True)
         await self.refresh()
 
     async def refresh(self) -> None:
@@ -179,7 +179,7 @@ class Ledger:
             owner=self._owner,
             start=start,
             started_at=self._now().isoformat(),
-            open=first,
+            open=(first,),
         )
         if self.works_on(job) or (is_last and self._last_start is not None):
             return None
@@ -222,7 +222,7 @@ class Ledger:
         if key not in self._unheard or self.works_on(job):
             return False
         if is_ours := document.owner == self._owner:
-            await self.rewrite(key, replace(document, open=None, released=True))
+            await self.rewrite(key, replace(document, open=(), released=True))
         self._unheard.discard(key)
         return is_ours
 

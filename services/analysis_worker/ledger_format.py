@@ -6,7 +6,7 @@ A release reads its predecessor's formats and leaves its successor's alone. What
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Annotated, Any, Final
 
@@ -21,6 +21,7 @@ FORMAT: Final = 1
 _MOST: Final = 2**53 - 1
 Ordinal = Annotated[int, Field(ge=1, le=_MOST)]
 Tokens = Annotated[int, Field(ge=0, le=_MOST)]
+Count = Annotated[int, Field(ge=0, le=_MOST)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,18 +32,21 @@ class OpenAttempt:
     kind: str
     model: str
     input_tokens: Tokens
+    segment: Count | None = None
+    reason: str | None = None
+    """Why it is made after another (`Attempt.reason`)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClaimDocument:
-    """One start of a request: by whom, when, which calls were closed and which is open; released when given up."""
+    """One start of a request: by whom, when, which calls were closed and which are open; released when given up."""
 
     fingerprint: str
     owner: str
     start: Ordinal
     started_at: str
     closed: tuple[Attempt, ...] = ()
-    open: OpenAttempt | None = None
+    open: tuple[OpenAttempt, ...] = ()
     released: bool = False
 
 
@@ -67,7 +71,7 @@ def encode_claim(claim: ClaimDocument) -> bytes:
             "start": claim.start,
             "started_at": claim.started_at,
             "closed": [attempt.model_dump(mode="json") for attempt in claim.closed],
-            "open": _encode_open(claim.open),
+            "open": [_encode_open(attempt) for attempt in claim.open],
             "released": claim.released,
         }
     )
@@ -162,12 +166,6 @@ def broken_document(where: str, error: ValueError) -> LedgerUnreadable:
     )
 
 
-def _encode_open(attempt: OpenAttempt | None) -> dict[str, Any] | None:
-    if attempt is None:
-        return None
-    return {
-        "number": attempt.number,
-        "kind": attempt.kind,
-        "model": attempt.model,
-        "input_tokens": attempt.input_tokens,
-    }
+def _encode_open(attempt: OpenAttempt) -> dict[str, Any]:
+    document = asdict(attempt)
+    return {name: value for name, value in document.items() if value is not None}

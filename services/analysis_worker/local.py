@@ -135,7 +135,7 @@ async def analyse_locally(
                 job.request, catalogue=catalogue, profiles=planner.profiles, default_model=planner.default_model
             )
             document = ClaimDocument(
-                fingerprint=job.fingerprint, owner="", start=1, started_at=_now().isoformat(), open=first
+                fingerprint=job.fingerprint, owner="", start=1, started_at=_now().isoformat(), open=(first,)
             )
             return Claim(ledger=_Nobody(), key="", document=document, earlier=())
 

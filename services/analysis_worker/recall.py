@@ -122,7 +122,7 @@ async def _follow(
 async def _start(
     job: Job, start: int, *, ledger: Ledger, first: OpenAttempt, earlier: tuple[Attempt, ...], is_last: bool
 ) -> Claimed | Busy:
-    opening = replace(first, number=len(earlier) + 1)
+    opening = replace(first, number=max((attempt.number for attempt in earlier), default=0) + 1)
     claim = await ledger.take(job, start=start, first=opening, earlier=earlier, is_last=is_last)
     if claim is not None:
         return Claimed(claim=claim)

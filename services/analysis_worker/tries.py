@@ -14,26 +14,43 @@ from analysis_worker.errors import (
     Retryable,
 )
 from analysis_worker.retry import RetryPolicy, next_delay
+from analysis_worker.speech import KIND as SPEECH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from analysis_worker.model_api import Call
     from media_contracts import Attempt
 
+REPAIR: Final = "repair"
+"""The kind of a call that the ladder asks for."""
 _UNCOUNTED: Final = frozenset(
     {leaf.code for leaf in (ProviderThrottled, ProviderDown, ProviderUnreachable, CallCancelled)}
 )
 _COUNTED: Final = frozenset(leaf.code for leaf in Retryable.__subclasses__()) - _UNCOUNTED
 
 
-def counted(attempts: Iterable[Attempt], *, model: str, kind: str = "analysis") -> int:
-    """How many of a request's calls of one kind, of all its starts, count towards `WORKER_MAX_ATTEMPTS` of the model."""
-    return sum(
-        attempt.usage.calls
+def of_question(
+    attempts: Iterable[Attempt], *, model: str, kind: str = "analysis", segment: int | None = None
+) -> tuple[Attempt, ...]:
+    """A request's calls to one model about one thing, of all its starts: those of that kind, and their repairs."""
+    return tuple(
+        attempt
         for attempt in attempts
-        if (attempt.model, attempt.kind) == (model, kind) and attempt.outcome in _COUNTED
+        if (attempt.model, attempt.segment) == (model, segment) and attempt.kind in {kind, REPAIR}
     )
+
+
+def counted(attempts: Iterable[Attempt]) -> int:
+    """How many of the calls count towards `WORKER_MAX_ATTEMPTS`."""
+    return sum(attempt.usage.calls for attempt in attempts if attempt.outcome in _COUNTED)
+
+
+def most_counted(attempts: Sequence[Attempt], *, model: str) -> int:
+    """The same of what a request has asked the model most often, beside reading aloud."""
+    asked = {(attempt.kind, attempt.segment) for attempt in attempts if attempt.kind not in {REPAIR, SPEECH}}
+    groups = (of_question(attempts, model=model, kind=kind, segment=segment) for kind, segment in asked)
+    return max((counted(group) for group in groups), default=0)
 
 
 def counts(call: Call, fault: AnalysisError, *, in_outage: bool, is_last_model: bool) -> bool:
@@ -54,6 +71,11 @@ class Tries:
         self._before = before
         self._here = 0
         self._uncounted = 0
+
+    @property
+    def made(self) -> int:
+        """How many have counted."""
+        return self._before + self._here
 
     def delay(
         self, fault: AnalysisError, *, is_counted: bool, now: float, deadline: float, random: float

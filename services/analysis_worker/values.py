@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -118,8 +118,20 @@ class AnalysisPlan:
     """How the answer is spoken, when that is asked for."""
     sound_bytes: int = 0
     """At most of a spoken answer, as it lies in scratch."""
+    timelines: tuple[str, ...] = ()
+    """Pointers to the answer's lists whose times must be in order (timeline.py)."""
+    duration_seconds: float | None = None
+    """The length of the one medium that the answer's times are of."""
     kind: str = "analysis"
     """What its attempts are."""
+    segment: int | None = None
+    """Which segment of a long medium it asks about."""
+    reason: str | None = None
+    """Why it is asked after something else (`Attempt.reason`)."""
+    prefix: str = field(default="", repr=False)
+    """What a truncated answer has said already; the call asks for the rest."""
+    can_lessen: bool = False
+    """Whether it could be asked in pieces instead."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -59,7 +59,7 @@ async def test_a_call_cut_off_by_the_drain_is_closed_and_taken_over_at_once(
     assert data.usage.estimated.input_tokens >= cut["billed"]["input_tokens"] > 0
     assert data.usage.estimated.output_tokens > 0
     claim = bucket.read_json(f"ledger/default/{completion.event.event_id}/claim-1.json")
-    assert (claim["released"], claim["open"], len(claim["closed"])) == (True, None, 1)
+    assert (claim["released"], claim["open"], len(claim["closed"])) == (True, [], 1)
 
 
 async def test_more_requests_than_slots_all_complete_and_no_more_than_the_slots_are_asked_at_once(

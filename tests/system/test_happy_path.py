@@ -77,8 +77,9 @@ async def test_the_undisturbed_path_writes_the_claim_once_and_the_answer_once(
     claim = bucket.read_json(f"ledger/default/{identity(unique)}/claim-1.json")
     # Still as it was created: the first call open under the claim's own estimate, nothing closed, not released.
     assert (claim["start"], claim["closed"], claim["released"]) == (1, [], False)
-    assert (claim["open"]["number"], claim["open"]["model"]) == (1, "qwen3.5-omni-plus")
-    assert claim["open"]["input_tokens"] > 0
+    [opened] = claim["open"]
+    assert (opened["number"], opened["model"]) == (1, "qwen3.5-omni-plus")
+    assert opened["input_tokens"] > 0
 
 
 async def test_several_pictures_and_words_alone(shared_worker, wire, bucket, unique):

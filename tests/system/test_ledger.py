@@ -109,7 +109,7 @@ async def test_a_claim_that_was_heard_of_is_never_given_back_by_a_second_look(op
         assert isinstance(await look(unique, ledger), Busy)
     assert isinstance(await look(unique, ledger), Busy)
     [seen] = await ledger.claims(job(unique))
-    assert seen.document.open == FIRST
+    assert seen.document.open == (FIRST,)
     assert not seen.document.released
 
 
@@ -155,7 +155,7 @@ async def test_who_loses_the_race_for_the_answer_leaves_what_it_paid_in_its_clai
     await open_ledger("winner").record(job(unique), completion=theirs, outcome="succeeded")
     assert await loser.record(job(unique), completion=mine, outcome="succeeded") == theirs
     [seen] = await loser.claims(job(unique))
-    assert (seen.document.closed, seen.document.open) == ((paid,), None)
+    assert (seen.document.closed, seen.document.open) == ((paid,), ())
 
 
 async def test_a_claim_that_is_being_written_when_its_task_is_cancelled_ends_released(gated, open_ledger, unique):
@@ -169,14 +169,14 @@ async def test_a_claim_that_is_being_written_when_its_task_is_cancelled_ends_rel
     with pytest.raises(asyncio.CancelledError):
         await looking
     [seen] = await ledger.claims(job(unique))
-    assert (seen.document.released, seen.document.open) == (True, None)
+    assert (seen.document.released, seen.document.open) == (True, ())
     assert isinstance(await look(unique, open_ledger("next")), Claimed)
 
 
 async def test_a_claim_that_is_being_opened_when_its_task_is_cancelled_ends_released(gated, unique):
     gate, ledger = gated
     claim = (await look(unique, ledger)).claim
-    claim.discard_open()
+    claim.discard(1)
     gate.hold_replies()
     opening = asyncio.create_task(claim.open(replace(FIRST, number=2)))
     await until(lambda: gate.held)
@@ -187,7 +187,7 @@ async def test_a_claim_that_is_being_opened_when_its_task_is_cancelled_ends_rele
     await asyncio.gather(opening, releasing, return_exceptions=True)
     assert opening.cancelled()
     [seen] = await ledger.claims(job(unique))
-    assert (seen.document.released, seen.document.open) == (True, None)
+    assert (seen.document.released, seen.document.open) == (True, ())
 
 
 async def test_a_claim_is_refreshed_again_after_the_store_was_away(stack, unique, caplog):
@@ -198,11 +198,11 @@ async def test_a_claim_is_refreshed_again_after_the_store_was_away(stack, unique
             gate.lose_replies()
             await until(lambda: any(getattr(one, "event", "") == "claim_not_refreshed" for one in caplog.records))
             gate.pass_replies()
-            claim.discard_open()
+            claim.discard(1)
 
             async def refreshed():
                 [seen] = await ledger.claims(job(unique))
-                return seen.document.open is None
+                return seen.document.open == ()
 
             await until(refreshed)
 

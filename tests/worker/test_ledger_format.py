@@ -44,7 +44,12 @@ CLAIM = ClaimDocument(
     start=2,
     started_at="2026-11-21T01:02:03.004000+00:00",
     closed=(ATTEMPT,),
-    open=OpenAttempt(number=2, kind="analysis", model="qwen3.5-omni-plus", input_tokens=614),
+    open=(
+        OpenAttempt(number=2, kind="segment", model="qwen3.5-omni-plus", input_tokens=614, segment=0),
+        OpenAttempt(
+            number=3, kind="repair", model="qwen3.5-omni-plus", input_tokens=620, segment=1, reason="faults"
+        ),
+    ),
 )
 ANSWER = AnswerDocument(
     fingerprint="f" * 64,

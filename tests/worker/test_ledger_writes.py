@@ -16,10 +16,11 @@ from analysis_worker.object_store import ObjectStore, Occupied
 from analysis_worker.patience import finished_even_if_cancelled, undone_if_cancelled
 from analysis_worker.settings import S3Settings
 from analysis_worker.transport import build_client
+from media_contracts import Attempt, Usage
 from tests.processes import until
 
 FIRST = OpenAttempt(number=1, kind="analysis", model="m", input_tokens=10)
-DOCUMENT = ClaimDocument(fingerprint="f", owner="w", start=1, started_at="2026-11-21T00:00:00+00:00", open=FIRST)
+DOCUMENT = ClaimDocument(fingerprint="f", owner="w", start=1, started_at="2026-11-21T00:00:00+00:00", open=(FIRST,))
 
 
 @asynccontextmanager
@@ -126,12 +127,33 @@ async def test_work_that_fails_leaves_what_it_paid_in_its_claim():
 
     async def work():
         async with claim.kept_alive():
-            claim.discard_open()
+            claim.discard(1)
             raise RuntimeError("unforeseen")
 
     with pytest.raises(RuntimeError, match="unforeseen"):
         await work()
-    assert [(document.open, document.released) for document in shelf.ended] == [(None, False)]
+    assert [(document.open, document.released) for document in shelf.ended] == [((), False)]
+
+
+def closed(number):
+    return Attempt(number=number, kind="segment", model="m", outcome="succeeded", usage=Usage.none(), basis="reported")
+
+
+async def test_calls_side_by_side_are_each_open_until_closed_and_keep_their_numbers():
+    shelf = Shelf()
+    shelf.go_on.set()
+    claim = claim_on(shelf)
+    for segment in range(3):
+        await claim.open(
+            OpenAttempt(number=claim.next_number, kind="segment", model="m", input_tokens=5, segment=segment)
+        )
+    claim.close(closed(2))
+    claim.discard(3)
+    await claim.open(OpenAttempt(number=claim.next_number, kind="repair", model="m", input_tokens=5, segment=2))
+    claim.close(closed(1))
+    assert [attempt.number for attempt in claim.attempts] == [1, 2]
+    assert [[one.number for one in document.open] for document in shelf.ended] == [[1, 2], [1, 2, 3], [1, 3]]
+    assert claim.next_number == 4
 
 
 class Failing(Shelf):

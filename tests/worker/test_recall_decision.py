@@ -11,7 +11,7 @@ OPEN = OpenAttempt(number=1, kind="analysis", model="m", input_tokens=10)
 
 def claim(*, age, released=False, start=1):
     document = ClaimDocument(
-        fingerprint="f", owner="w", start=start, started_at="2026-11-21T00:00:00+00:00", open=OPEN, released=released
+        fingerprint="f", owner="w", start=start, started_at="2026-11-21T00:00:00+00:00", open=(OPEN,), released=released
     )
     return SeenClaim(document=document, age_seconds=age)
 

@@ -5,7 +5,7 @@ import pytest
 from analysis_worker import errors
 from analysis_worker.model_api import Call
 from analysis_worker.retry import RetryPolicy
-from analysis_worker.tries import Tries, counted, counts
+from analysis_worker.tries import Tries, counted, counts, most_counted, of_question
 from media_contracts import Attempt, Usage
 
 POLICY = RetryPolicy(max_attempts=5, tries_here=3, seconds_here=30)
@@ -16,9 +16,11 @@ def delay(tries, fault=None, *, is_counted=True, deadline=1e9, random=0.5):
     return tries.delay(fault, is_counted=is_counted, now=0, deadline=deadline, random=random)
 
 
-def attempt(outcome, model="a", calls=1):
+def attempt(outcome, model="a", calls=1, kind="analysis", segment=None):
     usage = Usage.none().model_copy(update={"calls": calls})
-    return Attempt(number=1, kind="analysis", model=model, outcome=outcome, usage=usage, cost=None, basis="reported")
+    return Attempt(
+        number=1, kind=kind, segment=segment, model=model, outcome=outcome, usage=usage, cost=None, basis="reported"
+    )
 
 
 def test_earlier_starts_count_by_model_and_by_what_says_something_of_the_request():
@@ -33,7 +35,18 @@ def test_earlier_starts_count_by_model_and_by_what_says_something_of_the_request
         attempt("succeeded"),
         attempt("stream_cut", model="b"),
     ]
-    assert (counted(attempts, model="a"), counted(attempts, model="b")) == (3, 1)
+    assert [counted(of_question(attempts, model=model)) for model in "ab"] == [3, 1]
+
+
+def test_each_segment_has_tries_of_its_own_which_its_repairs_share():
+    attempts = [
+        attempt("stream_cut", kind="segment", segment=0),
+        attempt("stream_cut", kind="repair", segment=0),
+        attempt("stream_cut", kind="segment", segment=1),
+        attempt("stream_cut", kind="speech", calls=9),
+    ]
+    made = [counted(of_question(attempts, model="a", kind="segment", segment=segment)) for segment in range(3)]
+    assert (made, most_counted(attempts, model="a")) == ([2, 1, 0], 2)
 
 
 def test_tries_of_earlier_starts_leave_fewer():

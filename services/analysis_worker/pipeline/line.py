@@ -32,7 +32,7 @@ from analysis_worker.plan import plan
 from analysis_worker.receive import receive
 from analysis_worker.speech import SpokenAfter
 from analysis_worker.subtitles import NO_SUBTITLES, Subtitles, write_subtitles
-from analysis_worker.tries import counted
+from analysis_worker.tries import most_counted
 from analysis_worker.validate import take_words, validate
 from analysis_worker.values import AnalysisPlan, Delivered, Delivery, Findings, Job, Stage
 from analysis_worker.wav import spoken_file
@@ -166,7 +166,7 @@ class Line:
         models = Candidates(
             job.request,
             default_model=self.planner.default_model,
-            is_tired=lambda name: counted(claim.attempts, model=name) >= self.policy.max_attempts,
+            is_tired=lambda name: most_counted(claim.attempts, model=name) >= self.policy.max_attempts,
         )
         kept = await self._kept(job, claim)
         while True:
