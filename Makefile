@@ -39,8 +39,8 @@ stack: $(BIN)/.installed ## Keep the embedded stack up and print the environment
 test: $(BIN)/.installed-dev ## Install and pass all tests (TESTS=path to choose)
 	@cd "$(ROOT)" && "$(BIN)/python" -m pytest -q -n 2 --dist loadfile $(TESTS)
 
-test-real: $(BIN)/.installed-dev ## Pass the system tests on Apache Kafka and MinIO (needs JDK 17+, Maven, Go)
-	@cd "$(ROOT)" && "$(BIN)/python" -m tests.real.install && "$(BIN)/python" -m pytest -q -n 2 --dist loadfile --stack real $(if $(TESTS),$(TESTS),tests/system tests/real)
+test-real: $(BIN)/.installed-dev ## Pass the system tests on Apache Kafka and MinIO (needs JDK 17+, Maven, Go, Node 20.15+)
+	@cd "$(ROOT)" && "$(BIN)/python" -m tests.real.install models && "$(BIN)/python" -m pytest -q -n 2 --dist loadfile --stack real $(if $(TESTS),$(TESTS),tests/system tests/real)
 
 drill-small: $(BIN)/.installed-dev ## Run every drill at its small size, the kills at I/O points on Apache Kafka too
 	@cd "$(ROOT)" && "$(BIN)/python" -m tests.real.install && "$(BIN)/python" -m pytest -q -n 2 -m drill tests/drills

@@ -1,8 +1,10 @@
-"""The locks of this folder in; Apache Kafka's jars and the MinIO server, in an ignored folder of the checkout, out.
+"""The locks of this folder in; servers that are not ours, in an ignored folder of the checkout, out.
 
-`python -m tests.real.install` needs JDK 17 or newer, Maven and Go, and the registries they are set up for; it does
-nothing when the locks have not changed since the last time. What it installs is pinned: the jars by `pom.xml` and
-`jars.sha256` (after a change: `cd .real/jars-*; sha256sum *.jar`), MinIO by `go.mod` and `go.sum`.
+`python -m tests.real.install` needs JDK 17 or newer, Maven and Go for Apache Kafka's jars and MinIO; with `models` it
+installs the model servers of others as well, and needs Node.js 20.15 or newer for one of them. The registries are those
+that Maven, Go, npm and pip are set up for. It does nothing when the locks have not changed since the last time. What it
+installs is pinned: the jars by `pom.xml` and `jars.sha256` (after a change: `cd .real/jars-*; sha256sum *.jar`), MinIO
+by `go.mod` and `go.sum`, aimock by `aimock/package-lock.json`, llmock by `llmock.lock` (after a change: `make lock`).
 """
 
 from __future__ import annotations
@@ -35,6 +37,16 @@ def minio_program() -> Path:
     return FOLDER / f"minio-{_digest('go.mod', 'go.sum')}"
 
 
+def aimock_folder() -> Path:
+    """Where aimock of this version of the locks lies, once installed."""
+    return FOLDER / f"aimock-{_digest('aimock/package.json', 'aimock/package-lock.json')}"
+
+
+def llmock_folder() -> Path:
+    """Where llmock of this version of the lock lies, once installed; its packages are for this Python."""
+    return FOLDER / f"llmock-{sys.implementation.cache_tag}-{_digest('llmock.lock')}"
+
+
 def program(name: str, *, remedy: str) -> str:
     """The path of a program of this machine. Raises CannotInstall."""
     if found := shutil.which(name):
@@ -42,12 +54,15 @@ def program(name: str, *, remedy: str) -> str:
     raise CannotInstall(f"{name}: no such program on PATH: {remedy}")
 
 
-def install() -> None:
+def install(*, models: bool = False) -> None:
     """Install what is missing; a second process waits for the first. Raises CannotInstall."""
+    wanted = [(jars_folder(), _copy_jars), (minio_program(), _build_minio)]
+    if models:
+        wanted += [(aimock_folder(), _install_aimock), (llmock_folder(), _install_llmock)]
     FOLDER.mkdir(exist_ok=True)
     with (FOLDER / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for done, make in ((jars_folder(), _copy_jars), (minio_program(), _build_minio)):
+        for done, make in wanted:
             if not done.exists():
                 begun = time.monotonic()
                 _say(f"installing {done.name} (once) ...")
@@ -78,8 +93,21 @@ def _build_minio(program_file: Path) -> None:
     _run(go, "build", "-o", str(program_file), _MINIO, environment=environment)
 
 
-def _run(*arguments: str, environment: dict[str, str]) -> None:
-    ended = subprocess.run(arguments, cwd=HERE, env=os.environ | environment, stdin=subprocess.DEVNULL, check=False)
+def _install_aimock(folder: Path) -> None:
+    npm = program("npm", remedy="install Node.js, 20.15 or newer")
+    shutil.copytree(HERE / "aimock", folder)  # with .npmrc
+    _run(npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", environment={}, folder=folder)
+
+
+def _install_llmock(folder: Path) -> None:
+    options = ("--quiet", "--disable-pip-version-check", "--no-input", "--require-hashes", "--no-deps")
+    pip = (sys.executable, "-m", "pip", "install", *options)
+    # A folder of its own and no virtual environment: that could not be moved to its place once it is whole.
+    _run(*pip, "--target", str(folder), "-r", str(HERE / "llmock.lock"), environment={})
+
+
+def _run(*arguments: str, environment: dict[str, str], folder: Path = HERE) -> None:
+    ended = subprocess.run(arguments, cwd=folder, env=os.environ | environment, stdin=subprocess.DEVNULL, check=False)
     if ended.returncode:
         raise CannotInstall(f"{Path(arguments[0]).name} ended with {ended.returncode}: {' '.join(arguments[1:])}")
 
@@ -101,6 +129,6 @@ def _digest(*names: str) -> str:
 
 if __name__ == "__main__":
     try:
-        install()
+        install(models="models" in sys.argv[1:])
     except CannotInstall as error:
         sys.exit(f"error: {error}")
