@@ -128,6 +128,24 @@ def test_an_artifact_is_found_by_its_role_and_checked_alike():
         run_block("read_large").read_large(done, store(b"x"))
 
 
+@pytest.mark.parametrize("role", ["srt", "webvtt"])
+def test_subtitles_are_read_back_whole_or_refused(role):
+    body = b"WEBVTT\n\n00:00:00.000 --> 00:00:01.000\nHello\n"
+    facts = reference(body).model_dump(exclude={"content_type"})
+    done = a_completion().model_copy(update={"artifacts": (Artifact(role=role, content_type="text/vtt", **facts),)})
+    artifact = find_artifact(done, role)
+    assert read_reference(artifact, store(body)) == body
+    for other in (body[:-1], body.replace(b"Hello", b"Jello"), b""):
+        with pytest.raises(ReferenceMismatch):
+            read_reference(artifact, store(other))
+
+
+def test_subtitles_that_show_nothing_are_read_back_as_no_bytes():
+    facts = reference(b"").model_dump(exclude={"content_type"})
+    done = referring(reference(), Artifact(role="srt", content_type="application/x-subrip", **facts))
+    assert read_reference(find_artifact(done, "srt"), store(b"")) == b""
+
+
 def test_a_check_passes_the_chunks_on_for_those_who_await_them():
     check = ReferenceCheck(reference())
     assert b"".join(check.take(BODY[i : i + 5]) for i in range(0, len(BODY), 5)) == BODY

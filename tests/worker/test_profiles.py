@@ -100,6 +100,19 @@ def test_an_operators_timelines_are_pointers(tmp_path):
         load_profiles(tmp_path)
 
 
+def test_an_operators_subtitles_are_a_timeline_of_texts(tmp_path):
+    schema = load_profiles().get("lyrics").schema_text
+    head = 'version = "1"\nkinds = ["audio"]\n'
+    write(tmp_path, "sung", profile__toml=head + 'timelines = ["/lines"]\nsubtitles = "/lines"', schema__json=schema)
+    assert load_profiles(tmp_path).get("sung").subtitles == "/lines"
+    write(tmp_path, "untimed", profile__toml=head + 'subtitles = "/lines"', schema__json=schema)
+    write(tmp_path, "astray", profile__toml=head + 'timelines = ["/cues"]\nsubtitles = "/cues"', schema__json=schema)
+    with pytest.raises(Stopped) as caught:
+        load_profiles(tmp_path)
+    assert "untimed: subtitles is '/lines', which timelines does not name" in caught.value.message
+    assert "astray: subtitles is '/cues', where schema.json requires no list" in caught.value.message
+
+
 @pytest.mark.parametrize("name", load_profiles().names)
 def test_the_prompt_for_a_quick_look_has_at_most_fifty_words(name):
     # 001_c4bbddce233d9b12.txt: "a simple prompt within 50 words" for quick and extract

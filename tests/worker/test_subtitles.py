@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis_worker.subtitles import Cue, read_cues, to_srt, to_webvtt
+from analysis_worker.profiles import load_profiles
+from analysis_worker.subtitles import Cue, are_cues, read_cues, to_srt, to_webvtt, write_subtitles
 
 ITEMS = [
     {"start_seconds": 12.68, "end_seconds": 16.96, "text": "貓線繞過樹搖晃的月光"},  # 001_c4bbddce233d9b12.txt
@@ -69,6 +70,7 @@ def test_what_is_written_is_read_back(items):
     for cue in cues:
         assert cue.end_ms > cue.start_ms
         assert cue.text.strip()
+    assert [cue.start_ms for cue in cues] == sorted(cue.start_ms for cue in cues)
     written = to_webvtt([Cue(start_ms=c.start_ms, end_ms=c.end_ms, text=html.escape("x")) for c in cues])
     assert len(parse(written, numbered=False)) == len(cues)
     assert to_webvtt(cues).count("-->") == to_srt(cues).count("-->") == len(cues)
@@ -84,3 +86,69 @@ def test_ffmpeg_reads_every_cue(write, form):
         for packet in packets
     ]
     assert found == [(cue.start_ms, cue.end_ms - cue.start_ms) for cue in cues]
+
+
+def cue(start, end, text="a"):
+    return {"start_seconds": start, "end_seconds": end, "text": text}
+
+
+def test_cues_that_begin_before_the_one_above_are_put_in_order():
+    found = read_cues([cue(3, 4, "c"), cue(1, 2, "a"), cue(1, 9, "b")])
+    assert [one.text for one in found] == ["a", "b", "c"]
+
+
+def test_both_files_have_what_an_artifact_tells():
+    written = write_subtitles({"deep": {"cues": [cue(0, 1.5, "Hé")]}}, "/deep/cues")
+    assert written.warnings == ()
+    assert [(file.role, file.content_type, file.suffix, file.body.decode()) for file in written.files] == [
+        ("srt", "application/x-subrip", ".srt", "1\n00:00:00,000 --> 00:00:01,500\nHé\n\n"),
+        ("webvtt", "text/vtt", ".vtt", "WEBVTT\n\n00:00:00.000 --> 00:00:01.500\nHé\n"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({}, "no list at /cues"),
+        ([], "no list at /cues"),
+        ({"cues": {"0": {}}}, "no list at /cues"),
+        ({"cues": [cue(0, 1), "two"]}, "/cues/1/start_seconds is no number"),
+        ({"cues": [cue(0, None)]}, "/cues/0/end_seconds is no number"),
+        ({"cues": [cue(True, 1)]}, "/cues/0/start_seconds is no number"),
+        ({"cues": [cue(0, 1e308)]}, "/cues/0/end_seconds is 1e+308"),
+        ({"cues": [cue(-1e308, 1)]}, "/cues/0/start_seconds is -1e+308"),
+        ({"cues": [cue(0, 1, None)]}, "/cues/0/text is no text"),
+    ],
+)
+def test_what_cannot_be_subtitles_is_a_warning_that_says_where(value, said):
+    written = write_subtitles(value, "/cues")
+    assert written.files == ()
+    [warning] = written.warnings
+    assert (warning.code, warning.path) == ("subtitles_missing", None)
+    assert said in warning.message
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(list(cue(0, 0))), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(JSON)
+def test_any_answer_has_both_files_or_one_warning(value):
+    written = write_subtitles({"cues": value}, "/cues")
+    assert (len(written.files), len(written.warnings)) in {(2, 0), (0, 1)}
+
+
+def test_the_profiles_that_have_subtitle_files_say_so():
+    named = {name: load_profiles().get(name).subtitles for name in load_profiles().names}
+    assert {name: pointer for name, pointer in named.items() if pointer} == {"subtitles": "/cues", "lyrics": "/lines"}
+
+
+@pytest.mark.parametrize("pointer", ["/cues/x", "/language", "/nothing"])
+def test_a_schema_says_where_its_cues_are(pointer):
+    schema = load_profiles().get("subtitles").schema.document
+    assert are_cues(schema, "/cues")
+    assert not are_cues(schema, pointer)
+    assert not are_cues(load_profiles().get("storyline").schema.document, "/transcript")
