@@ -14,7 +14,18 @@ RATE = 16_000
 
 
 def film(
-    path, *, seconds=20, fps=10, size=(64, 48), key_every=None, codec="libx264", sound="aac", rotation=0, gaps=(), **out
+    path,
+    *,
+    seconds=20,
+    fps=10,
+    size=(64, 48),
+    key_every=None,
+    codec="libx264",
+    sound="aac",
+    rate=RATE,
+    rotation=0,
+    gaps=(),
+    **out,
 ):
     """A film whose pictures are of grey `GREY_STEP * second`, with a key frame every so many seconds.
 
@@ -26,13 +37,13 @@ def film(
         video.width, video.height, video.pix_fmt = *size, "yuv420p"
         if rotation:
             video.set_display_rotation(rotation)
-        audio = container.add_stream(sound, rate=RATE, layout="mono") if sound else None
+        audio = container.add_stream(sound, rate=rate, layout="mono") if sound else None
         for second in range(math.ceil(seconds)):
             for tick in range(second * fps, min((second + 1) * fps, int(seconds * fps))):
                 if tick not in gaps:
                     container.mux(video.encode(picture(second, size, tick)))
             if audio is not None:
-                container.mux(audio.encode(tone(second, form="s16", length=RATE)))
+                container.mux(audio.encode(tone(second, form="s16", length=rate, rate=rate)))
         container.mux(video.encode())
         if audio is not None:
             container.mux(audio.encode())
