@@ -35,11 +35,15 @@ def main() -> None:
 
 
 def _answer(job: dict[str, Any], head: bytes) -> dict[str, Any]:
-    from analysis_worker.probe_images import ProbeFault, image_facts  # noqa: PLC0415  (as above)
+    from analysis_worker.picture_source import opened_picture  # noqa: PLC0415  (as above)
+    from analysis_worker.probe_images import ProbeFault, image_facts, whole_image_facts  # noqa: PLC0415  (as above)
 
     try:
         if job["kind"] in {"image", "frames"}:
-            return {"facts": image_facts(head, job["size_bytes"])}
+            if job["from"] == "head":
+                return {"facts": image_facts(head, job["size_bytes"])}
+            with opened_picture(job) as file:
+                return {"facts": whole_image_facts(file, job["size_bytes"])}
         from analysis_worker.probe_films import film_facts  # noqa: PLC0415  (PyAV costs a second child 0.3 s: only when needed)
 
         return {"facts": film_facts(job, head)}

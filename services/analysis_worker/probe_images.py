@@ -1,4 +1,4 @@
-"""In: the first bytes of a picture. Out: its format and its sides as shown, read from the header; nothing is decoded.
+"""In: a picture's first bytes, or all of it. Out: its format and sides as shown, from the header; nothing is decoded.
 
 Runs in the probe's child process only: Pillow parses what a stranger sent.
 """
@@ -7,25 +7,34 @@ from __future__ import annotations
 
 import io
 import struct
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from PIL import Image
 
 from analysis_worker.sniff import looks_like_text, sniff
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from analysis_worker.sniff import Sniffed
 
 # The EXIF orientations that turn the picture by a quarter, and what they are in degrees (EXIF 2.32, tag 274).
 _ORIENTATION_TAG: Final = 274
 _TIFF_WIDTH_TAG, _TIFF_HEIGHT_TAG = 256, 257
 _DEGREES: Final = {3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270}
 _QUARTERS: Final = {90, 270}
-_PILLOW_FORMATS: Final = {
+PILLOW_FORMATS: Final = {
     "jpeg": ("JPEG", "MPO"),
     "png": ("PNG",),
     "gif": ("GIF",),
     "bmp": ("BMP",),
     "tiff": ("TIFF",),
     "avif": ("AVIF",),
+    "webp": ("WEBP",),
 }
+_START_BYTES: Final = 512
+# Bits a sample of the modes that hold more than 8 of grey.
+_DEEP_MODES: Final = {"I;16": 16, "I;16L": 16, "I;16B": 16, "I;16N": 16, "I": 32, "F": 32}
 _VP8X_HEADER_BYTES: Final = 30
 
 
@@ -49,18 +58,37 @@ def image_facts(head: bytes, size_bytes: int) -> dict[str, Any]:
     *short* means that the header goes on beyond the bytes given: a TIFF with its directory at the end, a JPEG with
     megabytes of metadata in front.
     """
-    found = sniff(head)
+    return _facts(io.BytesIO(head), held_bytes=len(head), size_bytes=size_bytes)
+
+
+def whole_image_facts(file: BinaryIO, size_bytes: int) -> dict[str, Any]:
+    """As `image_facts`, of a file that can be read anywhere; never *short*."""
+    return _facts(file, held_bytes=size_bytes, size_bytes=size_bytes)
+
+
+def require_picture(start: bytes) -> Sniffed:
+    """What a picture's first bytes say it is; raises `ProbeFault` for all else, and for what cannot be read here."""
+    found = sniff(start)
     if found is None:
-        like = "it is text" if looks_like_text(head) else f"it starts with {head[:8].hex(' ') or 'nothing'}"
+        like = "it is text" if looks_like_text(start) else f"it starts with {start[:8].hex(' ') or 'nothing'}"
         raise ProbeFault("undecodable", f"no picture of a known format: {like}")
     if found.family != "image":
         raise ProbeFault("mismatch", f"it is {found.family} ({found.content_type}), not an image")
-    if found.format == "webp":
-        width, height, orientation = _webp_sides(head)
-    elif found.format in _PILLOW_FORMATS:
-        width, height, orientation = _pillow_sides(head, size_bytes, found.format)
-    else:
+    if found.format not in PILLOW_FORMATS:
         raise ProbeFault("undecodable", f"{found.content_type} cannot be read here; convert it to JPEG, PNG or WebP")
+    return found
+
+
+def _facts(file: BinaryIO, *, held_bytes: int, size_bytes: int) -> dict[str, Any]:
+    start = file.read(_START_BYTES)
+    file.seek(0)
+    found = require_picture(start)
+    if found.format == "webp":
+        width, height, orientation, bits = *_webp_sides(start), None
+    else:
+        width, height, orientation, bits = _pillow_facts(
+            file, found.format, held_bytes=held_bytes, size_bytes=size_bytes
+        )
     if width < 1 or height < 1:
         raise ProbeFault("undecodable", f"the header says {width} x {height} pixels")
     rotation = _DEGREES.get(orientation, 0)
@@ -72,18 +100,19 @@ def image_facts(head: bytes, size_bytes: int) -> dict[str, Any]:
         "width": width,
         "height": height,
         "rotation_degrees": rotation,
+        "sample_bits": bits,
     }
 
 
-def _pillow_sides(head: bytes, size_bytes: int, name: str) -> tuple[int, int, int]:
+def _pillow_facts(file: BinaryIO, name: str, *, held_bytes: int, size_bytes: int) -> tuple[int, int, int, int | None]:
     try:
-        with Image.open(io.BytesIO(head), formats=_PILLOW_FORMATS[name]) as picture:
+        with Image.open(file, formats=PILLOW_FORMATS[name]) as picture:
             width, height = _stored_sides(picture)
-            return width, height, _orientation(picture)
+            return width, height, orientation_of(picture), _DEEP_MODES.get(picture.mode)
     except (OSError, SyntaxError, ValueError, struct.error, EOFError, KeyError, IndexError, TypeError) as fault:
         # Pillow's header parsers let all of these through, by format and by what is broken.
-        if len(head) < size_bytes:
-            raise ProbeFault("short", f"the {name} header goes on beyond the first {len(head):,} bytes") from fault
+        if held_bytes < size_bytes:
+            raise ProbeFault("short", f"the {name} header goes on beyond the first {held_bytes:,} bytes") from fault
         raise ProbeFault("undecodable", f"the {name} header is broken: {fault}") from fault
 
 
@@ -93,7 +122,7 @@ def _stored_sides(picture: Image.Image) -> tuple[int, int]:
     return picture.size if tags is None else (int(tags[_TIFF_WIDTH_TAG]), int(tags[_TIFF_HEIGHT_TAG]))
 
 
-def _orientation(picture: Image.Image) -> int:
+def orientation_of(picture: Image.Image) -> int:
     """The EXIF orientation, 1 when there is none or the EXIF is broken: the picture is not.
 
     Never `Image.getexif`, which decodes a PNG to look for chunks behind the pixels.

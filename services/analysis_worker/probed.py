@@ -34,6 +34,8 @@ class ProbedMedia:
     has_audio: bool = False
     channels: int | None = None
     rotation_degrees: int = 0
+    sample_bits: int | None = None
+    """Of a grey picture that has more than the usual 8: who reads it as 8 bits sees white."""
 
 
 def join_frames(frames: Sequence[ProbedMedia]) -> ProbedMedia:
@@ -45,5 +47,10 @@ def join_frames(frames: Sequence[ProbedMedia]) -> ProbedMedia:
         raise ValueError("a frame list has at least one file")
     widest = max(frames, key=lambda frame: (frame.width or 0) * (frame.height or 0))
     return replace(
-        widest, kind="frames", frames=len(frames), size_bytes=max(frame.size_bytes for frame in frames), has_audio=False
+        widest,
+        kind="frames",
+        frames=len(frames),
+        size_bytes=max(frame.size_bytes for frame in frames),
+        has_audio=False,
+        sample_bits=max(frame.sample_bits or 0 for frame in frames) or None,
     )

@@ -33,6 +33,7 @@ from analysis_worker.probe import (
     join_frames,
     probe,
 )
+from tests.worker.media_files import deep_tiff_with_directory_behind
 
 # One pool for all: starting children is most of what these tests would cost.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -160,6 +161,30 @@ async def test_a_header_beyond_the_given_bytes_asks_for_more(pool):
     with pytest.raises(HeadTooShort, match="1,000"):
         await look(pool, data[:1000], size_bytes=len(data))
     assert HEAD_BYTES > 65_536
+
+
+async def test_a_directory_behind_the_samples_is_found_by_ranges_of_the_url_or_in_the_file(pool, store, tmp_path):
+    path = deep_tiff_with_directory_behind(tmp_path / "scan.tif", size=(1500, 2000))
+    store.RequestHandlerClass.data = data = path.read_bytes()
+    with pytest.raises(HeadTooShort):
+        await look(pool, data[:HEAD_BYTES], size_bytes=len(data))
+    local = PathSource(index=0, kind="image", size_bytes=len(data), path=path)
+    for source in (local, at(store, "/object", kind="image", size_bytes=len(data))):
+        found = await probe(source, pool=pool)
+        assert (found.content_type, found.width, found.height) == ("image/tiff", 1500, 2000)
+        assert (found.sample_bits, found.size_bytes) == (16, len(data))
+    assert len(store.reads) <= 3  # 6 MB, of which the first and the last bytes are wanted
+
+
+async def test_a_picture_at_a_url_is_read_by_ranges_and_the_stores_answers_keep_their_meaning(pool, store):
+    store.RequestHandlerClass.data = data = picture("JPEG")
+    found = await probe(at(store, "/object", kind="image", size_bytes=len(data)), pool=pool)
+    assert (found.width, found.height, found.sample_bits) == (64, 48, None)
+    for path, tag, fault in (("/missing", '"tag"', errors.MediaMissing), ("/object", '"other"', errors.MediaChanged)):
+        with pytest.raises(fault):
+            await probe(at(store, path, tag, kind="image", size_bytes=len(data)), pool=pool)
+    with pytest.raises(errors.StoreUnavailable):
+        await probe(at(store, "/away", kind="image", size_bytes=len(data)), pool=pool)
 
 
 async def test_a_picture_of_900_million_pixels_is_named_by_its_sides_without_being_decoded(pool):
@@ -339,9 +364,9 @@ def store(tmp_path):
         thread.join()
 
 
-def at(store, path, tag='"tag"'):
+def at(store, path, tag='"tag"', kind="video", size_bytes=1):
     url = f"http://127.0.0.1:{store.server_port}{path}?X-Amz-Signature=secret"
-    return UrlSource(index=0, kind="video", size_bytes=1, url=url, headers={"If-Match": tag})
+    return UrlSource(index=0, kind=kind, size_bytes=size_bytes, url=url, headers={"If-Match": tag})
 
 
 async def test_a_film_is_read_from_its_url_by_ranges(pool, store):
