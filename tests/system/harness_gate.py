@@ -21,6 +21,7 @@ class Gate:
         self._open = asyncio.Event()
         self._open.set()
         self._losing = False
+        self._hold_from: bytes | None = None
         self.held = 0
         self.asked: list[str] = []
         """The methods of the requests so far."""
@@ -29,6 +30,10 @@ class Gate:
     def hold_replies(self) -> None:
         """From now on replies wait; `held` counts them."""
         self._open.clear()
+
+    def hold_from(self, part: str) -> None:
+        """From the first request on whose line has this part in it, replies wait."""
+        self._hold_from = part.encode()
 
     def lose_replies(self) -> None:
         """From now on the connection ends in the place of the reply."""
@@ -50,6 +55,9 @@ class Gate:
             method = data.partition(b" ")[0]
             if method in _METHODS:
                 self.asked.append(method.decode())
+                if self._hold_from is not None and self._hold_from in data.partition(b"\r\n")[0]:
+                    self._hold_from = None
+                    self.hold_replies()
             writer.write(data)
             await writer.drain()
         writer.close()
