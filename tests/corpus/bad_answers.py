@@ -33,9 +33,18 @@ REAL: Final[dict[str, dict[str, Any]]] = {
     },
     "visible_text": {
         "texts": [
-            {"text": "SALE −50 %", "language": "en", "kind": "sign", "position": "top"},
-            {"text": "今日特价\n第二件半价", "language": "zh-Hans", "kind": "label", "position": "middle"},
-            {"text": 'C:\\shop\\"new"', "language": "und", "kind": "screen", "position": "bottom"},
+            {
+                "start_seconds": None, "end_seconds": None, "text": "SALE −50 %",
+                "language": "en", "kind": "sign", "position": "top", "appearance": "large, red",
+            },
+            {
+                "start_seconds": 1, "end_seconds": 2.5, "text": "今日特价\n第二件半价",
+                "language": "zh-Hans", "kind": "label", "position": "middle", "appearance": "红色",
+            },
+            {
+                "start_seconds": 3, "end_seconds": 4, "text": 'C:\\shop\\"new"',
+                "language": "und", "kind": "screen", "position": "bottom", "appearance": "a screen's",
+            },
         ]
     },
 }  # fmt: skip

@@ -12,16 +12,19 @@ GOOD = {"profile.toml": 'version = "2"\nkinds = ["image"]\n', "prompt.md": "Look
 # 004_142ddfeb2eb1f632.txt: "transcribe this and judge the speaker's emotion"
 SPOKEN = ("/speakers/speaker", "/speakers/profile", "/transcript/start_seconds", "/transcript/end_seconds")
 SPOKEN += ("/transcript/speaker", "/transcript/state", "/transcript/content")
+MORE = ("/more/title", "/more/text")
 TOLD = ("/storyline/start_seconds", "/storyline/end_seconds", "/storyline/description")
 READ = ("/visible_text/start_seconds", "/visible_text/end_seconds", "/visible_text/text", "/visible_text/appearance")
 SEEDS = {
-    "storyline": (*TOLD, *READ, *SPOKEN),
-    "audio_storyline": (*TOLD, *SPOKEN),
+    "storyline": (*TOLD, *READ, *SPOKEN, *MORE),
+    "audio_storyline": (*TOLD, *SPOKEN, *MORE),
     "dialects": ("/voices/dialect", "/voices/characteristics", "/voices/emotional_state", "/voices/lines"),
     "lyrics": ("/lines/start_seconds", "/lines/end_seconds", "/lines/text"),
     "subtitles": ("/cues/start_seconds", "/cues/end_seconds", "/cues/text"),
     "transcribe": ("/segments/text", "/segments/speaker"),
-    "emotion": ("/segments/emotion", "/segments/speaker"),
+    "emotion": ("/segments/text", "/segments/emotion", "/segments/speaker"),
+    "visible_text": tuple(path.replace("/visible_text/", "/texts/") for path in READ),
+    "product_video": ("/scene_description", "/product_features", "/target_audience", "/music_style"),
     "meeting_minutes": ("/summary", "/decisions", "/action_items/owner"),
 }
 
@@ -90,6 +93,35 @@ def test_a_profile_of_the_seeds_asks_for_what_the_seed_asks_for(name, keys):
     schema = json.loads(load_profiles().get(name).schema_text)
     found = {(path + "/").replace("[]", "") + key for path, part in objects_of(schema) for key in part["properties"]}
     assert set(keys) <= found
+
+
+@pytest.mark.parametrize(
+    ("name", "lists"),
+    [
+        ("storyline", ("visible_text", "speakers", "transcript")),
+        ("audio_storyline", ("speakers", "transcript")),
+        ("visible_text", ("texts",)),
+        ("subtitles", ("cues",)),
+        ("lyrics", ("lines",)),
+        ("transcribe", ("segments",)),
+        ("emotion", ("segments",)),
+        ("dialects", ("voices",)),
+    ],
+)
+def test_where_there_is_no_text_or_speech_an_empty_list_says_so(name, lists):
+    # 001_c4bbddce233d9b12.txt: "If no text appears, explicitly state so. [...] If no speech appears, explicitly state so."
+    properties = json.loads(load_profiles().get(name).schema_text)["properties"]
+    for field in lists:
+        assert properties[field].get("minItems", 0) == 0
+        assert "mpty " in properties[field]["description"]
+
+
+def test_the_text_of_a_picture_has_no_times_and_that_of_a_film_has():
+    schema = load_profiles().get("visible_text").schema
+    sign = {"text": "EXIT", "language": "en", "kind": "sign", "position": "top", "appearance": "green"}
+    for times in ((None, None), (1.5, 2)):
+        assert schema.faults({"texts": [{"start_seconds": times[0], "end_seconds": times[1]} | sign]}) == ()
+    assert schema.faults({"texts": [sign]})
 
 
 def test_an_operators_timelines_are_pointers(tmp_path):
