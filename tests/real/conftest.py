@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.system.conftest import bucket, empty_stack, simulator, start_worker, wire
+from tests.system.conftest import bucket, empty_stack, fresh_stack, simulator, start_worker, wire
 
-__all__ = ["bucket", "empty_stack", "simulator", "start_worker", "wire"]
+__all__ = ["bucket", "empty_stack", "fresh_stack", "simulator", "start_worker", "wire"]
