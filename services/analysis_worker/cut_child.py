@@ -34,6 +34,10 @@ def _answer(job: dict[str, Any]) -> dict[str, Any]:
     from analysis_worker.probe_images import ProbeFault  # noqa: PLC0415  (as above)
 
     try:
+        if job["kind"] in {"image", "frames"}:
+            from analysis_worker.cut_pictures import cut_picture  # noqa: PLC0415  (as above)
+
+            return {"facts": cut_picture(job)}
         return {"facts": cut_film(job) if "out" in job else film_look(job)}
     except ProbeFault as fault:
         return {"fault": fault.cause, "message": fault.message}

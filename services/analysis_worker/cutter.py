@@ -1,4 +1,4 @@
-"""In: a film or recording and the segment to cut out of it. Out: a file on scratch space, or the fault that fits.
+"""In: a film or recording and the segment to cut out of it, or a picture. Out: a file on scratch space, or the fault.
 
 Cutting runs in child processes with limits on memory, CPU, time and the size of the file (law 9); the event loop only
 waits for them. Children read the source by ranges, so neither memory nor disk follows its size (law 8).
@@ -82,6 +82,16 @@ class CutOrder:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PictureOrder:
+    """A picture, or one of a list of frames, to be written to `path` as a JPEG within these pixels and bytes."""
+
+    source: FilmSource
+    path: Path
+    pixels_max: int
+    most_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CutFile:
     """A piece on scratch space; `start_seconds` is where its zero lies in the medium, which an answer's times need."""
 
@@ -127,8 +137,19 @@ class Cutter:
             "sound_bits": order.sound_bits,
         }
         length = order.end_seconds - order.start_seconds
+        return await self._write(order, job, length_seconds=length)
+
+    async def shrink(self, order: PictureOrder) -> CutFile:
+        """Write the picture smaller, upright and with 8 bits a sample; no file is left behind when it fails.
+
+        Raises what `cut` raises, and `MediaDimensions` for more pixels than are decoded.
+        """
+        job = {"out": str(order.path), "out_bytes": order.most_bytes, "pixels_max": order.pixels_max}
+        return await self._write(order, job, length_seconds=0.0)
+
+    async def _write(self, order: CutOrder | PictureOrder, job: Mapping[str, Any], *, length_seconds: float) -> CutFile:
         try:
-            facts = await self._run(order.source, job, length_seconds=length, out_bytes=order.most_bytes)
+            facts = await self._run(order.source, job, length_seconds=length_seconds, out_bytes=order.most_bytes)
         except BaseException:
             with suppress(FileNotFoundError):
                 order.path.unlink()
@@ -141,7 +162,8 @@ class Cutter:
         limits, where = self._limits, f"media[{source.index}]"
         wall_seconds = limits.wall_for(length_seconds, source.size_bytes)
         arguments = (limits.memory_bytes, limits.cpu_for(length_seconds), out_bytes)
-        line = json.dumps({**_place(source), **job, "kind": source.kind, "wall_seconds": wall_seconds}) + "\n"
+        known = {"kind": source.kind, "size_bytes": source.size_bytes, "wall_seconds": wall_seconds}
+        line = json.dumps({**_place(source), **job, **known}) + "\n"
         async with self._turns:
             process = await _start(arguments)
             try:

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self, assert_never
+from typing import TYPE_CHECKING, Any, Final, Self, assert_never
 
 from analysis_worker import errors
 from analysis_worker.probed import ProbedMedia, join_frames
@@ -92,6 +92,16 @@ class HeadTooShort(errors.MediaUndecodable):
     """The header goes on beyond the bytes given; give more of them, or a URL."""
 
 
+_REJECTIONS: Final[Mapping[str, type[errors.AnalysisError]]] = {
+    "mismatch": errors.MediaTypeMismatch,
+    "short": HeadTooShort,
+    "sides": errors.MediaDimensions,
+    "missing": errors.MediaMissing,
+    "changed": errors.MediaChanged,
+    "unreachable": errors.StoreUnavailable,
+}
+
+
 async def probe(source: ProbeSource, *, pool: ProbePool) -> ProbedMedia:
     """What the bytes are, whatever the request says.
 
@@ -119,19 +129,9 @@ async def probe(source: ProbeSource, *, pool: ProbePool) -> ProbedMedia:
 
 def rejection_of(cause: str, message: str) -> errors.AnalysisError:
     """The rejection for a fault that a child named; also the cutter's children use those names."""
-    match cause:
-        case "mismatch":
-            return errors.MediaTypeMismatch(f"{message}; correct the request's kind")
-        case "short":
-            return HeadTooShort(message)
-        case "missing":
-            return errors.MediaMissing(message)
-        case "changed":
-            return errors.MediaChanged(message)
-        case "unreachable":
-            return errors.StoreUnavailable(message)
-        case _:
-            return errors.MediaUndecodable(message)
+    if cause == "mismatch":
+        message = f"{message}; correct the request's kind"
+    return _REJECTIONS.get(cause, errors.MediaUndecodable)(message)
 
 
 class ProbePool:
