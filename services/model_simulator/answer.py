@@ -8,8 +8,10 @@ from typing import Any
 import orjson
 
 from model_simulator.facts import Clip, Facts, Picture, Recording, Sequence, digest_of
+from model_simulator.pooled import answer_of, find_findings
 from model_simulator.schema_fill import Material, fill_schema
 from model_simulator.schema_find import find_schema
+from model_simulator.timelines import tracks_of
 
 _MARK = "Simulated answer"
 # A model that is told to read a marked text aloud says that text and nothing else.
@@ -33,6 +35,9 @@ def write_answer(
     if reading is not None:
         return reading["words"]
     schema = find_schema(texts) if schema is None else schema
+    findings = () if facts else find_findings(texts)
+    if findings and (whole := answer_of(findings, schema or {})) is not None:
+        return whole if isinstance(whole, str) else orjson.dumps(whole).decode()
     material = material_of(texts, facts, searched=searched)
     if schema is not None:
         return orjson.dumps(fill_schema(schema, material)).decode()
@@ -56,8 +61,20 @@ def material_of(texts: list[str], facts: tuple[Facts, ...], *, searched: bool = 
     for fact in reversed(facts):
         numbers |= _numbers(fact)
         colours = _colours(fact) or colours
-    words = {"colour": colours, "color": colours, "format": tuple(_format(fact) for fact in facts), "language": ("en",)}
-    return Material(sentences=sentences, numbers=numbers, words=words, digest=digest_of(facts) or "\n".join(texts))
+    words = {
+        "colour": colours,
+        "color": colours,
+        "format": tuple(_format(fact) for fact in facts),
+        "language": ("en",),
+        "speaker": ("speaker 1",),
+    }
+    return Material(
+        sentences=sentences,
+        numbers=numbers,
+        words=words,
+        digest=digest_of(facts) or "\n".join(texts),
+        tracks=tracks_of(facts),
+    )
 
 
 def _numbers(fact: Facts) -> dict[str, float]:

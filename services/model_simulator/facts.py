@@ -34,8 +34,17 @@ class Picture:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Moment:
+    """Something that was seen or heard from when to when, in seconds from the start of the part that was sent."""
+
+    start_seconds: float
+    end_seconds: float
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Recording:
-    """A decoded recording: seconds, hertz, channels, loudness in decibels below full scale."""
+    """A decoded recording: seconds, hertz, channels, loudness in decibels below full scale, and what sounds when."""
 
     format: str
     duration_seconds: float
@@ -44,6 +53,7 @@ class Recording:
     loudness_decibels: float
     size_bytes: int
     sha256: str
+    sounds: tuple[Moment, ...] = ()
 
     def sentences(self) -> tuple[str, ...]:
         """What can truthfully be said of it, the most telling first."""
@@ -59,7 +69,7 @@ class Recording:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Clip:
-    """A decoded clip: seconds, frames, pixels, its first picture and its sound track, if it has one."""
+    """A decoded clip: seconds, frames, pixels, its first picture, its scenes, what a clock strip in it shows, its sound."""
 
     format: str
     duration_seconds: float
@@ -71,6 +81,8 @@ class Clip:
     sha256: str
     first_frame: Picture
     sound: Recording | None
+    scenes: tuple[Moment, ...] = ()
+    clock: tuple[Moment, ...] = ()
 
     def sentences(self) -> tuple[str, ...]:
         """What can truthfully be said of it, the most telling first."""

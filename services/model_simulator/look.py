@@ -84,11 +84,12 @@ def describe(sample: Image.Image, *, form: str, size: tuple[int, int], data_byte
         sha256=sha256,
         brightness_percent=round(grey.mean[0] / 2.55),
         contrast_percent=round(min(grey.stddev[0] / 1.275, 100)),
-        colours=_colours(sample),
+        colours=colours_of(sample),
     )
 
 
-def _colours(sample: Image.Image) -> tuple[str, ...]:
+def colours_of(sample: Image.Image) -> tuple[str, ...]:
+    """The named colours of a small RGB picture, from most to least common, at most four."""
     raw = sample.resize((16, 16), Image.Resampling.BOX).tobytes()
     pixels = zip(raw[0::3], raw[1::3], raw[2::3], strict=True)
     counts = Counter(_nearest(pixel) for pixel in pixels)

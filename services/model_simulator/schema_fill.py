@@ -11,14 +11,15 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import jsonschema_rs
-
+from model_simulator.schema_check import is_schema, validator_of
 from model_simulator.schema_parts import has_type, is_bounded_above, merged, number_bounds, without
 from model_simulator.schema_text import fit_text, formatted
-from model_simulator.timelines import spread
+from model_simulator.timelines import END, START, Tracks, evenly, is_timed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from model_simulator.facts import Moment
 
 _MAX_DEPTH = 12  # optional properties stop here, so that recursive schemas end
 _HARD_DEPTH = 40
@@ -42,51 +43,39 @@ _HARMLESS_MEMBERS = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Material:
-    """What values are made of: true sentences, named numbers, words for colours, and the digest that decides."""
+    """What values are made of: true sentences, named numbers, words for colours, and the digest that decides.
+
+    `tracks` is what happens when; lists with times tell of it, and of even parts where it is None.
+    """
 
     sentences: tuple[str, ...]
     numbers: dict[str, float] = field(default_factory=dict)
     words: dict[str, tuple[str, ...]] = field(default_factory=dict)
     digest: str = ""
+    tracks: Tracks | None = None
 
     def draw(self, path: str, count: int) -> int:
         """A whole number from 0 to `count` - 1, decided by the digest and the place."""
         return int.from_bytes(hashlib.blake2b(f"{self.digest}{path}".encode(), digest_size=8).digest()) % max(count, 1)
 
+    def at(self, moment: Moment) -> Material:
+        """The material of a moment: of it everything is said in its words."""
+        numbers = self.numbers | {START: moment.start_seconds, END: moment.end_seconds}
+        return replace(self, numbers=numbers, sentences=(moment.words,) if moment.words else self.sentences)
+
 
 def fill_schema(schema: Any, material: Material) -> Any:
     """A value that fits; several draws are tried, and the last is given where none fits."""
-    if not _is_schema(schema):
+    if not is_schema(schema):
         return {"answer": f"Simulated answer: {material.sentences[0]}"}
-    validator = _validator(schema)
+    validator = validator_of(schema)
     value: Any = None
     for attempt in range(_MAX_TRIES):
         drawn = material if not attempt else replace(material, digest=f"{material.digest}#{attempt}")
         value = _Filler(root=schema, material=drawn).fill(schema, "", 0)
-        timed = spread(value, seconds=material.numbers.get("duration_seconds", 10.0))
-        if timed != value and (validator is None or validator.is_valid(timed)):
-            return timed
         if validator is None or validator.is_valid(value):
             return value
     return value
-
-
-def _is_schema(schema: Any) -> bool:
-    try:
-        return jsonschema_rs.meta.is_valid(schema)
-    except (jsonschema_rs.ReferencingError, ValueError, TypeError):  # a dialect that nobody knows
-        return False
-
-
-def _validator(schema: Any) -> Any:
-    try:
-        return jsonschema_rs.validator_for(schema, retriever=_refuse_remote, validate_formats=True)
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
-        return None
-
-
-def _refuse_remote(uri: str) -> Any:
-    raise ValueError(f"{uri}: schemas are not fetched")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -205,6 +194,9 @@ class _Filler:
 
     def _array(self, schema: dict[str, Any], path: str, depth: int) -> list[Any]:
         heads: list[Any] = schema.get("prefixItems") or []
+        items = schema.get("items")
+        if isinstance(items, dict) and not heads and is_timed(items := self._resolved(items, path, depth)):
+            return self._timeline(schema, items, path, depth)
         least = max(schema.get("minItems", 0), 1 if "contains" in schema else 0)
         most = schema.get("maxItems", max(least, 3))
         wanted = 0 if self._sparing(depth) else 1 + self.material.draw(path + "[]", 3)
@@ -222,6 +214,18 @@ class _Filler:
                 break
             result.append(value)
         return result
+
+    def _timeline(self, schema: dict[str, Any], items: dict[str, Any], path: str, depth: int) -> list[Any]:
+        least, most = schema.get("minItems", 0), schema.get("maxItems", math.inf)
+        tracks = self.material.tracks
+        moments = tracks.moments_of(path.rsplit("/", 1)[-1]) if tracks else ()
+        if tracks is None or len(moments) < least:
+            seconds = tracks.seconds if tracks else self.material.numbers.get("duration_seconds", 10.0)
+            moments = evenly(int(max(min(1 + self.material.draw(path + "[]", 3), most), least)), seconds=seconds)
+        return [
+            replace(self, material=self.material.at(moment)).fill(items, f"{path}/{index}", depth + 1)
+            for index, moment in enumerate(moments[: int(min(len(moments), most))])
+        ]
 
     def _another(self, schema: Any, path: str, depth: int, taken: list[Any]) -> Any:
         value = self.fill(schema, path, depth + 1)

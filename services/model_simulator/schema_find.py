@@ -18,7 +18,7 @@ def find_schema(texts: Iterable[str]) -> dict[str, Any] | None:
     """The longest JSON object in the texts that looks like a JSON Schema; the first of equals."""
     best: tuple[int, dict[str, Any] | None] = (0, None)
     for text in texts:
-        for length, value in _objects(text):
+        for length, value in objects_in(text):
             if length > best[0] and looks_like_schema(value):
                 best = (length, value)
     return best[1]
@@ -36,7 +36,8 @@ def looks_like_schema(value: dict[str, Any]) -> bool:
     return "$schema" in value or any(name in value for name in _COMBINERS)
 
 
-def _objects(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def objects_in(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The JSON objects that stand in a text, each with its length in characters, without those that are in another."""
     decoder = json.JSONDecoder()
     position, failures = 0, 0
     while failures < _MAX_ATTEMPTS and (start := text.find("{", position)) >= 0:
