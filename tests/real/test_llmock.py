@@ -18,6 +18,7 @@ from PIL import Image
 from analysis_devstack.ports import PortLease
 from tests.processes import until
 from tests.real.model_servers import run_llmock
+from tests.simulator.samples import clip
 from tests.system.harness_worker import WorkerProcess
 
 pytestmark = pytest.mark.real_only("make test-real installs the servers of others")
@@ -82,6 +83,11 @@ def picture(bucket, unique):
     return {"kind": "image", **bucket.upload(f"llmock/{unique}.jpg", data.getvalue())}
 
 
+@pytest.fixture
+def film(bucket, unique):
+    return {"kind": "video", **bucket.upload(f"llmock/{unique}.mp4", clip(3, 64, 64), content_type="video/mp4")}
+
+
 async def asked(wire, name, *, seconds=30.0, **fields):
     """The completion of a request; its words hold its name, so that the server's requests can be told apart."""
     await wire.publish({"request_id": name, "instruction": f"Tell {name}."} | fields)
@@ -114,8 +120,8 @@ async def test_a_schema_beside_the_messages_is_answered_by_it(worker, wire, llmo
 
 
 @pytest.mark.parametrize("profile", ["describe", "moderation", "product_video", "storyline", "subtitles"])
-async def test_our_profiles_are_answered_by_their_own_schema(worker, wire, llmock, bucket, unique, profile):
-    done = await asked(wire, unique, profile=profile, media=[film(bucket, unique)])
+async def test_our_profiles_are_answered_by_their_own_schema(worker, wire, llmock, film, unique, profile):
+    done = await asked(wire, unique, profile=profile, media=[film])
     assert (done.outcome, done.error, done.profile.name) == ("succeeded", None, profile)
     [call] = await llmock.calls_with(unique)
     assert call["body"]["response_format"]["json_schema"]["strict"] is True
@@ -195,9 +201,3 @@ async def test_a_server_that_breaks_one_answer_in_four_gets_every_request_done(w
         assert [one["fault"] is None for one in calls][-1]
     assert any(one["fault"] for one in seen["requests"])
     assert code == 0, words
-
-
-def film(bucket, unique):
-    from tests.simulator.samples import clip  # noqa: PLC0415
-
-    return {"kind": "video", **bucket.upload(f"llmock/{unique}.mp4", clip(3, 64, 64), content_type="video/mp4")}
