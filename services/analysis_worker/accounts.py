@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 from analysis_worker.abridgement import MOST_LISTED, is_free, merged
 from analysis_worker.errors import ModelUnknown, ProviderDown, ProviderUnavailable, ProviderUnreachable
-from analysis_worker.prices import price
+from analysis_worker.prices import price, upper_bound
 from analysis_worker.speech import KIND as SPEECH
 from analysis_worker.tokens import InputTokens
+from analysis_worker.tries import REPAIR
 from analysis_worker.usage import ReportedUsage, to_usage
 from media_contracts import Attempt, Cost, Money, Usage
 from media_contracts.money import format_amount
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
     from analysis_worker.expectation import Expected
     from analysis_worker.ledger import SeenClaim
     from analysis_worker.ledger_format import OpenAttempt
+    from analysis_worker.values import AnalysisPlan
 
 
 ANALYSIS: Final = "analysis"
+_SPEAKING: Final = frozenset({ANALYSIS, REPAIR})
 _BOUGHT_NOTHING: Final = frozenset({ProviderUnavailable.code, ProviderDown.code})
 
 
@@ -116,7 +119,7 @@ class Accounts:
             return None
         expected = self._expected
         reads = kind == SPEECH
-        speaks = reads or bool(usage.output.audio) or (expected is not None and expected.speaks and kind == ANALYSIS)
+        speaks = reads or bool(usage.output.audio) or (expected is not None and expected.speaks and kind in _SPEAKING)
         tokens = InputTokens(text=1) if reads else expected.tokens if expected else None
         return price(
             usage=usage,
@@ -125,6 +128,19 @@ class Accounts:
             speech=speaks,
             expected=tokens,
             searches=None if not reads and expected and expected.searches and usage.output_tokens else 0,
+            on=self._today() if self._today else None,
+        )
+
+    def bound(self, plan: AnalysisPlan) -> Money | None:
+        """What one call by the plan may cost at most; None when a price is unknown."""
+        return upper_bound(
+            card=plan.card,
+            region=self._region,
+            expected=plan.input_tokens + plan.unseen_tokens,
+            max_output_tokens=plan.max_output_tokens,
+            max_reasoning_tokens=plan.reasoning_tokens,
+            speech=plan.parameters.voice is not None,
+            search=plan.parameters.search,
             on=self._today() if self._today else None,
         )
 

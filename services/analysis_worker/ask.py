@@ -1,7 +1,6 @@
-"""Plan and claim in, `Answer` out: one streamed call after another until one is whole or no further try is allowed.
+"""Plan and claim in, a judged answer out: one streamed call after another until one is good or no further is allowed.
 
-Every call is opened in the ledger before it is made and closed with its usage after it, also when it is cancelled
-(law 6). The media are piped anew for each.
+A call that came to nothing is made again (tries.py), an answer that is not good goes up the ladder (ladder.py).
 """
 
 from __future__ import annotations
@@ -10,46 +9,45 @@ import asyncio
 import logging
 import random
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 from analysis_worker.accounts import spent
-from analysis_worker.chat_span import chat_span, describe_call
-from analysis_worker.errors import (
-    AnalysisError,
-    CallCancelled,
-    InternalError,
-    ProviderDown,
-    ProviderRefused,
-    PutOff,
-)
+from analysis_worker.attempt import Attempter, attempt
+from analysis_worker.errors import AnalysisError, InternalError, PlanAnew, ProviderDown, ProviderRefused, PutOff
 from analysis_worker.fallback import ANOTHER_MODEL
-from analysis_worker.ledger_format import OpenAttempt
-from analysis_worker.limits import require_budget
-from analysis_worker.model_api import Call, ModelApi, OpenCall
+from analysis_worker.ladder import (
+    AskFallback,
+    AskLonger,
+    AskWithFaults,
+    AskWithLessMedia,
+    ContinueFrom,
+    GiveUp,
+    LeaveToRetry,
+    Means,
+)
+from analysis_worker.limits import money_left, require_budget
+from analysis_worker.model_api import OpenCall
 from analysis_worker.patience import patiently
 from analysis_worker.provider_errors import is_of_account
-from analysis_worker.request_body import build_body
-from analysis_worker.stream import Uncounted
-from analysis_worker.tokens import uncounted_tokens
-from analysis_worker.tries import Tries, counted, counts, of_question
+from analysis_worker.repair import affordable_tokens, next_step, repaired
+from analysis_worker.response_schema import plainer
+from analysis_worker.tries import Tries, counted, counts, of_question, used
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
-    from analysis_worker.accounts import Accounts
-    from analysis_worker.breaker import Breaker
+    from analysis_worker.attempt import Made
     from analysis_worker.key_gate import KeyGate
     from analysis_worker.ledger import Claim
-    from analysis_worker.media_pipe import MediaPipe
+    from analysis_worker.model_api import Call
     from analysis_worker.retry import RetryPolicy
     from analysis_worker.stream import Answer
-    from analysis_worker.values import AnalysisPlan, Job
+    from analysis_worker.values import AnalysisPlan, Findings, Job
     from analysis_worker.wav import WavFile
     from media_contracts import Attempt, KafkaRecord
 
-JSON_MODE_WORDS: Final = ("response_format", "json_object", "json mode")
+FORMAT_WORDS: Final = ("response_format", "json_object", "json_schema", "json mode")
 log = logging.getLogger(__name__)
 
 
@@ -57,13 +55,9 @@ log = logging.getLogger(__name__)
 class Asker:
     """What asking needs."""
 
-    api: ModelApi
-    accounts: Accounts
+    by: Attempter
     policy: RetryPolicy
     now: Callable[[], datetime]
-    heard: Callable[[Answer], None]
-    """Told of every answer, whole or not, so that a failure can say how far it came."""
-    fetch: Callable[[AnalysisPlan], AbstractAsyncContextManager[MediaPipe]]
     is_last_model: bool = True
     """No fallback is left, so that a model in trouble is waited for."""
     key: KeyGate | None = None
@@ -74,95 +68,167 @@ class Asker:
     """The copy for a retry topic that falls due after so many seconds; None when none is in time."""
 
 
-async def ask(job: Job, plan: AnalysisPlan, claim: Claim, *, asker: Asker) -> Answer:
-    """Ask until an answer is whole.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """A good answer and what it holds."""
 
-    :raises AnalysisError: the last call's fault, when it may not be retried or the tries or the time run out.
+    answer: Answer
+    findings: Findings
+
+
+async def ask(job: Job, plan: AnalysisPlan, claim: Claim, *, asker: Asker) -> Asked:
+    """Ask until an answer is good.
+
+    :raises AnalysisError: the last call's fault, when no further call is allowed.
     :raises BudgetExceeded: when a further call may cost more than what is left of `limits.max_cost`.
+    :raises PlanAnew: when the ladder's next step is another model, or less media at a time.
     :raises PutOff: when the next call had better be made later.
     """
-    asked = of_question(claim.attempts, model=plan.model, kind=plan.kind, segment=plan.segment)
-    tries = Tries(before=counted(asked), policy=asker.policy)
-    breaker = asker.api.breaker(plan.model)
+    asking = _Asking(job, plan, claim, asker)
     while True:
-        await _admitted(plan.model, breaker, asker)
-        in_outage = breaker.is_open
-        call = await _call(plan, claim, asker=asker, breaker=breaker)
-        if call.answer is not None and call.fault is None:
-            return call.answer
-        fault = call.fault or InternalError("a call ended with neither an answer nor a fault")
-        if is_of_account(fault) and asker.key is not None:
-            continue
-        if plan.parameters.json_mode and _refuses_json_mode(fault):
+        await asking.admitted()
+        made = await asking.call()
+        if made.answer is not None and made.findings is not None:
+            return Asked(answer=made.answer, findings=made.findings)
+        await asyncio.sleep(asking.pause_after(made))
+
+
+class _Asking:
+    """One question on its way to a good answer; `_question` is its next call."""
+
+    def __init__(self, job: Job, plan: AnalysisPlan, claim: Claim, asker: Asker) -> None:
+        self._job = job
+        self._question = plan
+        self._claim = claim
+        self._asker = asker
+        self._api = asker.by.api
+        self._breaker = self._api.breaker(plan.model)
+        self._tries = Tries(before=counted(self._asked()), policy=asker.policy)
+        self._is_retry = bool(self._asked())
+        self._in_outage = False
+        self._begun_at = 0.0
+
+    def _asked(self) -> tuple[Attempt, ...]:
+        """The calls about the same thing so far, of all starts."""
+        plan = self._question
+        return of_question(self._claim.attempts, model=plan.model, kind=plan.kind, segment=plan.segment)
+
+    async def admitted(self) -> None:
+        """Wait until the model may be called; the deadline is the caller's.
+
+        :raises ProviderDown: when it does not answer just now and another one may be asked instead.
+        """
+        asker, model = self._asker, self._question.model
+        if asker.key is not None:
+            await asker.key.passed()
+        while (seconds := self._breaker.wait_seconds(self._api.clock())) > 0:
+            if not asker.is_last_model:
+                raise ProviderDown(f"{model} has not answered the last calls and was not asked: its breaker is open")
+            await asyncio.sleep(seconds)
+
+    async def call(self) -> Made:
+        """One call, however long the store takes to give the media; the breaker is told how it ended."""
+        self._in_outage, self._begun_at = self._breaker.is_open, self._api.clock()
+        asker, breaker, plan = self._asker, self._breaker, self._question
+
+        async def once() -> Made:
+            running = OpenCall(on_token=breaker.answered, on_audio=await _listening(plan, asker.sound))
+            return await attempt(plan, self._claim, by=asker.by, running=running, is_retry=self._is_retry)
+
+        try:
+            made = await patiently(once, wait=asyncio.sleep)
+        except BaseException:
+            breaker.abandoned()
+            raise
+        call = made.call
+        if asker.key is not None:
+            _tell(asker.key, call)
+        if breaker.ended(call.fault, self._api.clock()) and call.fault is not None:
+            extra = {"event": "breaker_opened", "model": plan.model, "error": call.fault.message}
+            log.warning("calls wait", extra=extra)
+        return made
+
+    def pause_after(self, made: Made) -> float:
+        """Decide on the next call after one that was not good; seconds until it is made.
+
+        Raises what `ask` raises.
+        """
+        fault = made.fault or InternalError("a call ended with neither findings nor a fault")
+        self._is_retry = True
+        if is_of_account(fault) and self._asker.key is not None:
+            return 0.0
+        pause_seconds = 0.0
+        parameters = plainer(self._question.parameters) if _refuses_format(fault) else None
+        if parameters is not None:
             # The list of models with JSON mode is contradictory (provider.md §1a); the prompt asks for JSON anyway.
-            plan = replace(plan, parameters=replace(plan.parameters, json_mode=False))
-            delay: float | None = 0.0
+            self._question = replace(self._question, parameters=parameters)
         else:
-            is_counted = counts(call, fault, in_outage=in_outage, is_last_model=asker.is_last_model)
-            delay = _delay(tries, fault, is_counted=is_counted, job=job, asker=asker)
+            pause_seconds = self._climbed(fault, made)
+        require_budget(
+            max_cost=self._job.request.limits.max_cost,
+            bound=self._question.estimate.cost,
+            spent=spent(self._claim.attempts),
+            model=self._question.model,
+        )
+        return pause_seconds
+
+    def _climbed(self, fault: AnalysisError, made: Made) -> float:
+        step = next_step(self._question, fault, answer=made.answer, asked=self._asked(), means=self._means())
+        match step:
+            case ContinueFrom() | AskLonger() | AskWithFaults():
+                self._is_retry = False
+                self._question = repaired(self._question, step, bound=self._asker.by.accounts.bound)
+                extra = {"event": "asked_again", "model": self._question.model, "reason": self._question.reason}
+                log.warning("the answer is not good", extra=extra | {"error": fault.message})
+                return 0.0
+            case AskFallback() | AskWithLessMedia():
+                raise PlanAnew(fault, less_media=isinstance(step, AskWithLessMedia))
+            case GiveUp():
+                raise step.fault
+            case LeaveToRetry():
+                return self._delay(step.fault, made)
+            case _:
+                assert_never(step)
+
+    def _means(self) -> Means:
+        """What is left for one more call."""
+        asker, job, plan = self._asker, self._job, self._question
+        left = money_left(job.request.limits.max_cost, spent(self._claim.attempts))
+        return Means(
+            max_output_tokens=plan.max_output_tokens,
+            card_max_output_tokens=plan.card.context.max_output_tokens,
+            calls_left=asker.policy.max_attempts - used(self._asked()),
+            seconds_left=(job.deadline - asker.now()).total_seconds(),
+            call_seconds=self._api.clock() - self._begun_at,
+            affordable_tokens=None if left is None else affordable_tokens(plan, left, bound=asker.by.accounts.bound),
+            can_continue=plan.card.capabilities.continues_prefix,
+            can_lessen=plan.can_lessen,
+            has_fallback=not asker.is_last_model,
+        )
+
+    def _delay(self, fault: AnalysisError, made: Made) -> float:
+        """Seconds until the same call is made again here.
+
+        :raises AnalysisError: `fault`, when there is none. :raises PutOff: when it is made later.
+        """
+        asker, tries = self._asker, self._tries
+        delay = tries.delay(
+            fault,
+            is_counted=counts(made.call, fault, in_outage=self._in_outage, is_last_model=asker.is_last_model),
+            now=asker.now().timestamp(),
+            deadline=self._job.deadline.timestamp(),
+            random=random.random(),  # noqa: S311 - jitter, no secret
+        )
         if delay is None:
             raise fault
-        require_budget(
-            max_cost=job.request.limits.max_cost,
-            bound=plan.estimate.cost,
-            spent=spent(claim.attempts),
-            model=plan.model,
-        )
-        await asyncio.sleep(delay)
-
-
-def _delay(tries: Tries, fault: AnalysisError, *, is_counted: bool, job: Job, asker: Asker) -> float | None:
-    """Seconds until the next call here, or None.
-
-    :raises AnalysisError: `fault`, when the next call goes to another model. :raises PutOff: when it is made later.
-    """
-    delay = tries.delay(
-        fault,
-        is_counted=is_counted,
-        now=asker.now().timestamp(),
-        deadline=job.deadline.timestamp(),
-        random=random.random(),  # noqa: S311 - jitter, no secret
-    )
-    if delay is None or not tries.enough_here(delay):
+        if not tries.enough_here(delay):
+            return delay
+        if not asker.is_last_model and isinstance(fault, ANOTHER_MODEL):
+            raise fault
+        copy = asker.later(delay) if asker.later else None
+        if copy is not None:
+            raise PutOff(fault, copy)
         return delay
-    if not asker.is_last_model and isinstance(fault, ANOTHER_MODEL):
-        raise fault
-    copy = asker.later(delay) if asker.later else None
-    if copy is not None:
-        raise PutOff(fault, copy)
-    return delay
-
-
-async def _admitted(model: str, breaker: Breaker, asker: Asker) -> None:
-    """Wait until the model may be called; the deadline is the caller's.
-
-    :raises ProviderDown: when it does not answer just now and another one may be asked instead.
-    """
-    if asker.key is not None:
-        await asker.key.passed()
-    while (seconds := breaker.wait_seconds(asker.api.clock())) > 0:
-        if not asker.is_last_model:
-            raise ProviderDown(f"{model} has not answered the last calls and was not asked: its breaker is open")
-        await asyncio.sleep(seconds)
-
-
-async def _call(plan: AnalysisPlan, claim: Claim, *, asker: Asker, breaker: Breaker) -> Call:
-    """One call, however long the store takes to give the media; the breaker is told how it ended."""
-
-    async def attempt() -> Call:
-        running = OpenCall(on_token=breaker.answered, on_audio=await _listening(plan, asker.sound))
-        return await _attempt(plan, claim, asker=asker, running=running)
-
-    try:
-        call = await patiently(attempt, wait=asyncio.sleep)
-    except BaseException:
-        breaker.abandoned()
-        raise
-    if asker.key is not None:
-        _tell(asker.key, call)
-    if breaker.ended(call.fault, asker.api.clock()) and call.fault is not None:
-        log.warning("calls wait", extra={"event": "breaker_opened", "model": plan.model, "error": call.fault.message})
-    return call
 
 
 async def _listening(plan: AnalysisPlan, sound: WavFile | None) -> Callable[[bytes], None] | None:
@@ -181,59 +247,6 @@ def _tell(key: KeyGate, call: Call) -> None:
         key.grant()
 
 
-async def _attempt(plan: AnalysisPlan, claim: Claim, *, asker: Asker, running: OpenCall) -> Call:
-    """One call, opened before and closed after; a cancelled one is closed with what is known of it."""
-    opened = OpenAttempt(
-        number=claim.next_number,
-        kind=plan.kind,
-        segment=plan.segment,
-        model=plan.model,
-        input_tokens=plan.input_tokens.total,
-    )
-    try:
-        await claim.open(opened)
-        async with asker.fetch(plan) as pipe:
-            body = build_body(messages=plan.messages, media=pipe.parts, parameters=plan.parameters)
-            with chat_span(plan.parameters, api=asker.api, number=opened.number) as span:
-                try:
-                    call = await asker.api.call(body, open_media=pipe.open, running=running)
-                except BaseException as error:
-                    # Cancelled, or the media pipe broke: the provider may have counted what it had until then.
-                    call = _broken(running, error, asker.api)
-                    raise
-                finally:
-                    attempt = _close(claim, opened, call, accounts=asker.accounts)
-                    describe_call(span, attempt=attempt, answer=call.answer, fault=call.fault)
-                    if call.answer is not None:
-                        asker.heard(call.answer)
-    finally:
-        claim.discard(opened.number)  # still open: the store failed before anything was asked
-    return call
-
-
-def _close(claim: Claim, opened: OpenAttempt, call: Call, *, accounts: Accounts) -> Attempt:
-    answer = call.answer
-    outcome = call.fault.code if call.fault else "succeeded"
-    left = answer.uncounted if answer else Uncounted()
-    attempt = accounts.close(
-        opened,
-        outcome=outcome,
-        reported=answer.usage if answer else None,
-        unreported_tokens=uncounted_tokens(left, rule=accounts.rule_of(opened.model)),
-        asked=call.asked,
-    )
-    if call.sent:
-        claim.close(attempt)
-    else:  # no model has seen it: no attempt, or an outage of hours would fill the completion with them
-        claim.discard(opened.number)
-    return attempt
-
-
-def _broken(running: OpenCall, error: BaseException, api: ModelApi) -> Call:
-    fault = error if isinstance(error, AnalysisError) else CallCancelled("the call was cut off by the worker")
-    return Call(answer=api.stop(running), fault=fault, asked=running.body_sent, sent=running.body_sent)
-
-
-def _refuses_json_mode(fault: AnalysisError) -> bool:
+def _refuses_format(fault: AnalysisError) -> bool:
     text = fault.message.lower()
-    return isinstance(fault, ProviderRefused) and any(word in text for word in JSON_MODE_WORDS)
+    return isinstance(fault, ProviderRefused) and any(word in text for word in FORMAT_WORDS)

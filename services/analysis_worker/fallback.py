@@ -15,6 +15,7 @@ from analysis_worker.errors import (
     FirstTokenTimeout,
     ModelMissing,
     ModelQuotaUsed,
+    PlanAnew,
     ProviderDown,
     ProviderThrottled,
     ProviderUnavailable,
@@ -22,6 +23,7 @@ from analysis_worker.errors import (
     StreamCut,
     StreamStalled,
 )
+from analysis_worker.ladder import Rung
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +53,11 @@ class Candidates:
         self._fault: AnalysisError | None = None
 
     @property
+    def reason(self) -> str | None:
+        """Why the current model is asked, when it is not the first."""
+        return Rung.FALLBACK.value if self._fault is not None else None
+
+    @property
     def current(self) -> str:
         """The model to ask."""
         return self._names[0]
@@ -61,13 +68,15 @@ class Candidates:
         return len(self._names) > 1
 
     def move_on(self, fault: AnalysisError) -> str:
-        """Leave the current model because of `fault` and return the next one.
+        """Leave the current model because of `fault` and return the next one; an answer's fault comes as `PlanAnew`.
 
         :raises AnalysisError: how the request ends, when no other model may be asked: `fault`, or the last call's one
             when the plan of a fallback is rejected (its limits or its price do not fit).
         """
         is_plan_of_fallback = isinstance(fault, Rejected) and self._fault is not None
-        if not is_plan_of_fallback:
+        if isinstance(fault, PlanAnew):
+            self._fault = fault.fault
+        elif not is_plan_of_fallback:
             if not isinstance(fault, ANOTHER_MODEL):
                 raise fault
             self._fault = fault

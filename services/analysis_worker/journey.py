@@ -22,6 +22,7 @@ from media_contracts import trace_context
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from opentelemetry.context import Context
     from opentelemetry.util.types import AttributeValue
 
     from analysis_worker.errors import DeadLettered, PutOff
@@ -95,13 +96,16 @@ class Journey:
             self._span.set_attribute(names.CLOUDEVENTS_ID, job.event.event_id)
 
     @contextmanager
-    def stage(self, stage: Stage) -> Iterator[Span]:
-        """A stage: its span, and a log line when it begins; a fault of ours is its status, with the code alone."""
+    def stage(self, stage: Stage, *, within: Context | None = None) -> Iterator[Span]:
+        """A stage: its span, and a log line when it begins; a fault of ours is its status, with the code alone.
+
+        The span is a child of the current one, or of `within`'s.
+        """
         self.current = stage
         log.info("stage", extra={"event": "stage", "request_id": self._request_id, "stage": stage.value})
         with (
             trace.get_tracer(names.SCOPE).start_as_current_span(
-                stage.value, record_exception=False, set_status_on_exception=False
+                stage.value, context=within, record_exception=False, set_status_on_exception=False
             ) as span,
             names_fault(span),
         ):

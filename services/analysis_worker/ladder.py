@@ -55,13 +55,6 @@ _WORTHWHILE: Final = 1.25
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TakeInside:
-    """Nothing is asked: the answer's text has the whole document in it."""
-
-    findings: Findings
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class ContinueFrom:
     """Ask for the rest; the answer is then `prefix` and what comes, put together without a change."""
 
@@ -109,9 +102,7 @@ class GiveUp:
     fault: AnalysisError
 
 
-Remedy: TypeAlias = (
-    TakeInside | ContinueFrom | AskLonger | AskWithLessMedia | AskWithFaults | AskFallback | LeaveToRetry | GiveUp
-)
+Remedy: TypeAlias = ContinueFrom | AskLonger | AskWithLessMedia | AskWithFaults | AskFallback | LeaveToRetry | GiveUp
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,26 +125,26 @@ class Means:
     has_fallback: bool = False
 
 
-def remedy(
-    fault: AnalysisError,
-    *,
-    answer: Answer | None,
-    tried: Sequence[Rung],
-    means: Means,
-    check: Check,
-) -> Remedy:
-    """Return the next step. `tried` are the rungs of this request with this model; `check` is validate.checker's."""
-    if isinstance(fault, AnswerNotJson) and answer is not None:
-        if _reached_limit(answer, means):
-            # Some servers say stop at the limit; what is no JSON then is a fragment.
-            fault = AnswerTruncated(f"{fault.message}, and it has the {means.max_output_tokens} tokens of its limit")
-        else:
-            try:
-                taken = take_json_inside(answer.text, check=check)
-            except (AnswerNotJson, AnswerWrongShape) as inner:
-                fault = inner if isinstance(inner, AnswerWrongShape) else fault
-            else:
-                return TakeInside(findings=Findings(json_text=taken.text, value=taken.value))
+def take_inside(fault: AnswerNotJson, *, answer: Answer, max_output_tokens: int, check: Check) -> Findings:
+    """Return the document inside an answer that is not wholly JSON: the rung that costs nothing.
+
+    `check` is validate.checker's.
+
+    :raises AnswerTruncated: for a fragment: some servers say stop at the limit.
+    :raises AnswerWrongShape: when there is one document inside, and it does not fit.
+    :raises AnswerNotJson: `fault`, when there is none.
+    """
+    if _reached_limit(answer, max_output_tokens):
+        raise AnswerTruncated(f"{fault.message}, and it has the {max_output_tokens} tokens of its limit") from fault
+    try:
+        taken = take_json_inside(answer.text, check=check)
+    except AnswerNotJson:
+        raise fault from None
+    return Findings(json_text=taken.text, value=taken.value)
+
+
+def remedy(fault: AnalysisError, *, answer: Answer | None, tried: Sequence[Rung], means: Means) -> Remedy:
+    """Return the step after `take_inside`. `tried` are the rungs of what was asked, with this model."""
     if means.calls_left <= 0 or means.seconds_left <= means.call_seconds:
         return _without_a_call(fault)
     step = _same_model(fault, answer=answer, counts=Counter(tried), means=means)
@@ -176,16 +167,16 @@ def rung_of(step: Remedy) -> Rung | None:
             return Rung.FAULTS
         case AskFallback():
             return Rung.FALLBACK
-        case TakeInside() | LeaveToRetry() | GiveUp():
+        case LeaveToRetry() | GiveUp():
             return None
         case _:
             assert_never(step)
 
 
-def tried_with(model: str, attempts: Iterable[Attempt]) -> tuple[Rung, ...]:
-    """Return the rungs of a request with a model so far, of all its starts: what its attempts give as their reason."""
+def tried_in(attempts: Iterable[Attempt]) -> tuple[Rung, ...]:
+    """Return the rungs that calls were made on, of all starts: what the attempts give as their reason."""
     known = {rung.value for rung in Rung}
-    return tuple(Rung(one.reason) for one in attempts if one.model == model and one.reason in known)
+    return tuple(Rung(one.reason) for one in attempts if one.reason in known)
 
 
 def _without_a_call(fault: AnalysisError) -> Remedy:
@@ -226,13 +217,13 @@ def _affords(means: Means, output_tokens: int) -> bool:
     return means.affordable_tokens is None or means.affordable_tokens >= output_tokens
 
 
-def _reached_limit(answer: Answer, means: Means) -> bool:
+def _reached_limit(answer: Answer, max_output_tokens: int) -> bool:
     usage = answer.usage
     if usage is None:
         return False
     # The limit is the answer's alone: neither reasoning nor sound counts towards it (provider.md §2c, max_tokens).
     beside = (usage.output_reasoning or 0) + (usage.output_audio or 0)
-    return usage.completion_tokens - beside >= means.max_output_tokens
+    return usage.completion_tokens - beside >= max_output_tokens
 
 
 def _listed(fault: AnalysisError) -> tuple[Fault, ...]:

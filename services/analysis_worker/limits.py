@@ -166,10 +166,17 @@ def require_budget(*, max_cost: Money | None, bound: Money | None, spent: Money 
 
     :raises BudgetExceeded: or `CurrencyMismatch`, also when there is no price.
     """
+    left = money_left(max_cost, spent)
+    if left is not None:
+        check_budget(bound=bound, left=left, model=model)
+
+
+def money_left(max_cost: Money | None, spent: Money | None) -> Money | None:
+    """What is left of a budget; None without one."""
     if max_cost is None:
-        return
-    left = max_cost.decimal - (spent.decimal if spent is not None and spent.currency == max_cost.currency else 0)
-    check_budget(bound=bound, left=Money.of(max(left, Decimal(0)), max_cost.currency), model=model)
+        return None
+    gone = spent.decimal if spent is not None and spent.currency == max_cost.currency else Decimal(0)
+    return Money.of(max(max_cost.decimal - gone, Decimal(0)), max_cost.currency)
 
 
 def check_budget(*, bound: Money | None, left: Money, model: str) -> None:

@@ -79,6 +79,8 @@ async def plan(
         parameters=wishes.parameters,
         pixels=wishes.pixels,
         input_tokens=made.input_tokens,
+        unseen_tokens=made.unseen_tokens,
+        reasoning_tokens=wishes.thinking.most_tokens(card),
         estimate=Estimate(input_tokens=made.input_tokens.total, cost=bound),
         speech=speech,
         sound_bytes=most_sound_bytes(wishes.max_output_tokens(card)) if voice else 0,

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from analysis_worker.errors import (
     AnalysisError,
+    AnswerEmpty,
+    AnswerNotJson,
+    AnswerTruncated,
+    AnswerWrongShape,
     CallCancelled,
     ProviderDown,
     ProviderThrottled,
@@ -22,12 +26,15 @@ if TYPE_CHECKING:
     from analysis_worker.model_api import Call
     from media_contracts import Attempt
 
+RETRY: Final = "retry"
+"""The reason of a call that is the one before once more."""
 REPAIR: Final = "repair"
 """The kind of a call that the ladder asks for."""
 _UNCOUNTED: Final = frozenset(
     {leaf.code for leaf in (ProviderThrottled, ProviderDown, ProviderUnreachable, CallCancelled)}
 )
 _COUNTED: Final = frozenset(leaf.code for leaf in Retryable.__subclasses__()) - _UNCOUNTED
+_NOT_GOOD: Final = frozenset(leaf.code for leaf in (AnswerEmpty, AnswerNotJson, AnswerTruncated, AnswerWrongShape))
 
 
 def of_question(
@@ -44,6 +51,11 @@ def of_question(
 def counted(attempts: Iterable[Attempt]) -> int:
     """How many of the calls count towards `WORKER_MAX_ATTEMPTS`."""
     return sum(attempt.usage.calls for attempt in attempts if attempt.outcome in _COUNTED)
+
+
+def used(attempts: Iterable[Attempt]) -> int:
+    """How many of the calls leave fewer for the ladder: those that count, and those whose answers were not good."""
+    return sum(attempt.usage.calls for attempt in attempts if attempt.outcome in _COUNTED | _NOT_GOOD)
 
 
 def most_counted(attempts: Sequence[Attempt], *, model: str) -> int:
@@ -71,11 +83,6 @@ class Tries:
         self._before = before
         self._here = 0
         self._uncounted = 0
-
-    @property
-    def made(self) -> int:
-        """How many have counted."""
-        return self._before + self._here
 
     def delay(
         self, fault: AnalysisError, *, is_counted: bool, now: float, deadline: float, random: float

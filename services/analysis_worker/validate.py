@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from analysis_worker.errors import AnswerEmpty, AnswerWrongShape
+from analysis_worker.errors import AnswerEmpty, AnswerNotJson, AnswerWrongShape
 from analysis_worker.json_text import take_json
+from analysis_worker.ladder import take_inside
 from analysis_worker.profiles import FREE_TEXT
+from analysis_worker.speech import KIND as SPEECH
 from analysis_worker.timeline import timeline_faults
 from analysis_worker.values import Findings
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from analysis_worker.json_inside import Check
     from analysis_worker.schemas import OutputSchema
     from analysis_worker.stream import Answer
+    from analysis_worker.values import AnalysisPlan
     from media_contracts import Fault
 
 SHOWN_FAULTS: Final = 5
@@ -43,6 +46,22 @@ def validate(
     return Findings(json_text=taken.text, value=taken.value)
 
 
+def judge(answer: Answer, plan: AnalysisPlan) -> Findings:
+    """What the answer to a planned call is worth: as `validate` has it, or found inside it, or words.
+
+    Raises what `validate` raises, and `AnswerTruncated` for a fragment that was called whole.
+    """
+    if plan.kind == SPEECH:  # the text beside the sound is compared, not required
+        return _words(answer.text)
+    if plan.profile.free_text:
+        return take_words(answer)
+    try:
+        return validate(answer, schema=plan.schema, timelines=plan.timelines, duration_seconds=plan.duration_seconds)
+    except AnswerNotJson as fault:
+        check = checker(plan.schema, timelines=plan.timelines, duration_seconds=plan.duration_seconds)
+        return take_inside(fault, answer=answer, max_output_tokens=plan.max_output_tokens, check=check)
+
+
 def take_words(answer: Answer) -> Findings:
     """A free-text answer, word for word, as the one text of its result.
 
@@ -50,7 +69,11 @@ def take_words(answer: Answer) -> Findings:
     """
     if not answer.text.strip():
         raise AnswerEmpty("the model finished without a word")
-    value = {FREE_TEXT.removeprefix("/"): answer.text}
+    return _words(answer.text)
+
+
+def _words(text: str) -> Findings:
+    value = {FREE_TEXT.removeprefix("/"): text}
     return Findings(json_text=orjson.dumps(value).decode(), value=value)
 
 

@@ -113,7 +113,11 @@ class AnalysisPlan:
     pixels: PixelChoice
     """What is asked for beside the media."""
     input_tokens: InputTokens
+    unseen_tokens: InputTokens
+    """At most of the media that nobody here has looked at."""
     estimate: Estimate
+    reasoning_tokens: int = 0
+    """At most of its reasoning."""
     speech: SpeechPlan | None = None
     """How the answer is spoken, when that is asked for."""
     sound_bytes: int = 0
@@ -128,10 +132,18 @@ class AnalysisPlan:
     """Which segment of a long medium it asks about."""
     reason: str | None = None
     """Why it is asked after something else (`Attempt.reason`)."""
+    is_repair: bool = False
+    """Whether it is asked because an answer to the same was not good."""
     prefix: str = field(default="", repr=False)
     """What a truncated answer has said already; the call asks for the rest."""
     can_lessen: bool = False
     """Whether it could be asked in pieces instead."""
+
+
+    @property
+    def max_output_tokens(self) -> int:
+        """The longest answer that is asked for, reasoning and sound apart."""
+        return self.parameters.max_tokens or self.card.context.max_output_tokens
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -22,15 +22,16 @@ from analysis_worker.ladder import (
     LeaveToRetry,
     Means,
     Rung,
-    TakeInside,
     remedy,
     rung_of,
-    tried_with,
+    take_inside,
+    tried_in,
 )
 from analysis_worker.schemas import compile_schema
 from analysis_worker.stream import Answer, answer_fault
 from analysis_worker.usage import ReportedUsage
 from analysis_worker.validate import checker, validate
+from analysis_worker.values import Findings
 from media_contracts import Attempt, Usage
 from tests.corpus.bad_answers import REAL, bad_answers
 
@@ -64,7 +65,12 @@ def fault_of(answer, schema):
 
 def step(answer, *, schema=SCHEMA, means=AMPLE, tried=()):
     fault = fault_of(answer, schema)
-    return fault and remedy(fault, answer=answer, tried=tried, means=means, check=checker(schema))
+    if isinstance(fault, errors.AnswerNotJson):
+        try:
+            return take_inside(fault, answer=answer, max_output_tokens=means.max_output_tokens, check=checker(schema))
+        except errors.AnalysisError as found:
+            fault = found
+    return fault and remedy(fault, answer=answer, tried=tried, means=means)
 
 
 CASES = list(bad_answers())
@@ -90,20 +96,20 @@ def test_the_corpus_is_large_and_has_every_kind(climbed):
     kinds = Counter(bad.expected for bad in CASES)
     assert sum(kinds.values()) - kinds["Accepted"] > 300
     assert sum("truncated at" not in bad.name for bad in CASES) > 300
-    assert set(kinds) == {"Accepted", "TakeInside", "AskWithFaults", "AskLonger", "GiveUp", "LeaveToRetry"}
+    assert set(kinds) == {"Accepted", "Findings", "AskWithFaults", "AskLonger", "GiveUp", "LeaveToRetry"}
 
 
 def test_what_is_taken_from_inside_is_the_models_own_text(climbed):
     for bad, found, _ in climbed:
-        if isinstance(found, TakeInside):
-            assert found.findings.json_text == bad.taken, bad.name
+        if isinstance(found, Findings):
+            assert found.json_text == bad.taken, bad.name
 
 
 def test_no_fragment_is_ever_a_success(climbed):
     for bad, found, _ in climbed:
         if "truncated at" in bad.name:
             assert found is not None, bad.name
-            assert not isinstance(found, TakeInside), bad.name
+            assert not isinstance(found, Findings), bad.name
 
 
 def test_with_nothing_left_an_answer_is_taken_or_given_up_under_its_own_code(climbed):
@@ -165,14 +171,14 @@ def test_budget_deadline_tries_and_the_card_bound_what_a_truncated_answer_may_co
 def test_a_budget_that_does_not_pay_for_another_answer_ends_it():
     poor = dataclasses.replace(AMPLE, affordable_tokens=2_047, has_fallback=False)
     assert isinstance(step(answer_of("prose"), means=poor), GiveUp)
-    assert isinstance(step(answer_of('{"a": 1} prose'), means=poor), TakeInside)
+    assert isinstance(step(answer_of('{"a": 1} prose'), means=poor), Findings)
 
 
 def test_filtered_input_ends_at_once_and_a_broken_call_is_left_to_the_retries():
     assert step(answer_of('{"a": 1}', finish_reason="content_filter")).fault.code == "content_filtered"
     assert type(step(answer_of('{"a": 1}', finish_reason=""))) is LeaveToRetry
     unreachable = errors.ProviderUnreachable("x")
-    assert type(remedy(unreachable, answer=None, tried=(), means=NOTHING_LEFT, check=checker(SCHEMA))) is LeaveToRetry
+    assert type(remedy(unreachable, answer=None, tried=(), means=NOTHING_LEFT)) is LeaveToRetry
 
 
 def test_reasoning_does_not_count_towards_the_answers_limit():
@@ -198,7 +204,7 @@ def test_the_ladder_always_ends(text, reason, can_continue, can_lessen, has_fall
     )  # fmt: skip
     tried = []
     while (found := step(answer_of(text, finish_reason=reason), means=means, tried=tried)) is not None:
-        if rung_of(found) in {None, Rung.FALLBACK}:
+        if isinstance(found, Findings) or rung_of(found) in {None, Rung.FALLBACK}:
             break
         tried.append(rung_of(found))
         means = dataclasses.replace(means, calls_left=means.calls_left - 1)
@@ -206,21 +212,12 @@ def test_the_ladder_always_ends(text, reason, can_continue, can_lessen, has_fall
     assert all(tried.count(rung) <= most for rung, most in MOST.items())
 
 
-def test_what_was_tried_is_read_from_the_attempts_of_that_model():
-    def attempt(model, reason):
-        return Attempt(
-            number=1, kind="analysis", model=model, outcome="x", usage=Usage.none(), basis="reported", reason=reason
-        )
-
+def test_what_was_tried_is_read_from_the_attempts():
     made = [
-        attempt("a", None),
-        attempt("a", "retry"),
-        attempt("a", "longer"),
-        attempt("b", "faults"),
-        attempt("a", "mixed"),
+        Attempt(number=1, kind="analysis", model="a", outcome="x", usage=Usage.none(), basis="reported", reason=reason)
+        for reason in (None, "retry", "longer", "faults", "mixed")
     ]
-    assert tried_with("a", made) == (Rung.LONGER,)
-    assert tried_with("b", made) == (Rung.FAULTS,)
+    assert tried_in(made) == (Rung.LONGER, Rung.FAULTS)
 
 
 HOSTILE = {

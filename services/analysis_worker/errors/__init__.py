@@ -14,6 +14,7 @@ AnalysisError
 │   ├── ProviderThrottled ProviderDown ProviderUnavailable ProviderUnreachable MediaFetchFailed
 │   ├── FirstTokenTimeout StreamStalled StreamCut CallTimeout CallCancelled
 │   └── StoreUnavailable BrokerUnavailable ProbeUnavailable
+├── PlanAnew            nothing is completed yet: another model is asked, or less media at a time
 ├── PutOff              nothing is completed yet: a copy goes to a retry topic
 ├── LedgerUnreadable    what the ledger holds about a request cannot be read: the record waits, nothing is asked
 ├── DeadLettered        the record is no valid request: dead-letter topic with `reason`
@@ -27,6 +28,7 @@ from analysis_worker.errors.base import (
     AnalysisError,
     DeadLettered,
     LedgerUnreadable,
+    PlanAnew,
     PutOff,
     RecordTooLarge,
     Stopped,
@@ -127,6 +129,7 @@ __all__ = [
     "ModelQuotaUsed",
     "ModelUnknown",
     "ParameterInvalid",
+    "PlanAnew",
     "ProbeUnavailable",
     "ProfileNotSpoken",
     "ProfileUnknown",

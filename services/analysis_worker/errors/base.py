@@ -39,6 +39,20 @@ class PutOff(AnalysisError):
         self.copy = copy
 
 
+class PlanAnew(AnalysisError):
+    """The ladder's next step is not the same model's with the same media; `fault` is how the last call ended.
+
+    `less_media`: ask for less at a time; otherwise the next model of the request.
+    """
+
+    code = "plan_anew"
+
+    def __init__(self, fault: AnalysisError, *, less_media: bool) -> None:
+        super().__init__(fault.message, provider_code=fault.provider_code, http_status=fault.http_status)
+        self.fault = fault
+        self.less_media = less_media
+
+
 class LedgerUnreadable(AnalysisError):
     """A ledger document of a later release, or one whose bytes are broken: whether the request was paid is unknown.
 

@@ -27,7 +27,7 @@ from analysis_worker.speech import (
     reading_messages,
     reading_parameters,
 )
-from analysis_worker.tokens import PixelChoice, input_tokens, most_speech_tokens, text_tokens
+from analysis_worker.tokens import InputTokens, PixelChoice, input_tokens, most_speech_tokens, text_tokens
 from analysis_worker.wav import SpeechLost, SpokenFile
 from media_contracts import Estimate, WarningInfo
 
@@ -122,6 +122,10 @@ def reading_plan(plan: AnalysisPlan, after: SpokenAfter, text: str, *, region: s
         speech=None,
         sound_bytes=most_sound_bytes(text_tokens(text)),
         kind=KIND,
+        unseen_tokens=InputTokens(),
+        reasoning_tokens=0,
+        reason=None,
+        can_lessen=False,
     )
 
 
@@ -132,9 +136,9 @@ async def _read(job: Job, reading: AnalysisPlan, text: str, claim: Claim, *, ask
         spent=spent(claim.attempts),
         model=reading.model,
     )
-    answer = await ask(job, reading, claim, asker=asker)
+    asked = await ask(job, reading, claim, asker=asker)
     file = await _finished(asker)
-    if is_word_for_word(answer.text, text):
+    if is_word_for_word(asked.answer.text, text):
         return Spoken(file=file)
     said = "the model did not read the text word for word; the text is what holds"
     return Spoken(file=file, warnings=(WarningInfo(code="speech_differs", path=PATH, message=said),))

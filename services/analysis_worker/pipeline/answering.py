@@ -1,0 +1,193 @@
+"""A claimed job in, its plan and a good answer out: again when the object changed, the store was away, or another
+model or less media at a time is to be asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry.context import get_current
+
+from analysis_worker.accounts import spent
+from analysis_worker.ask import Asked, Asker, ask
+from analysis_worker.attempt import Attempter
+from analysis_worker.errors import (
+    AnalysisError,
+    MediaChanged,
+    ProbeUnavailable,
+    PutOff,
+    StoreUnavailable,
+)
+from analysis_worker.fallback import Candidates
+from analysis_worker.fetch import fetch
+from analysis_worker.patience import patiently
+from analysis_worker.pipeline.speaking import NOT_SPOKEN, Spoken
+from analysis_worker.plan import plan
+from analysis_worker.speech import SpokenAfter
+from analysis_worker.tries import most_counted
+from analysis_worker.validate import judge
+from analysis_worker.values import AnalysisPlan, Delivery, Findings, Job, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from analysis_worker.analysis_ledger import AnalysisDocument
+    from analysis_worker.journey import Journey
+    from analysis_worker.ledger import Claim
+    from analysis_worker.media_pipe import MediaPipe
+    from analysis_worker.pipeline.line import Line
+    from analysis_worker.stream import Answer
+    from analysis_worker.wav import WavFile
+    from media_contracts import KafkaRecord
+
+    Later = Callable[[float], KafkaRecord | None]
+    """Seconds to wait → the copy for a retry topic, or None when none would be in time."""
+
+log = logging.getLogger(__name__)
+MAX_REPLANS: Final = 3
+OUTAGE_PAUSE_SECONDS: Final = 1.0
+
+
+@dataclass(kw_only=True, slots=True)
+class Work:
+    """What is known of a request so far, whatever happens next."""
+
+    plan: AnalysisPlan | None = None
+    answer: Answer | None = None
+    findings: Findings | None = None
+    spoken: Spoken = NOT_SPOKEN
+
+    def hear(self, answer: Answer) -> None:
+        """Keep the latest answer, whole or not."""
+        self.answer = answer
+
+    def take(self, asked: Asked) -> None:
+        """Keep a good answer."""
+        self.answer, self.findings = asked.answer, asked.findings
+
+
+@dataclass(kw_only=True, slots=True)
+class Answering:
+    """One request on its way to a good answer; `work` is told of every step."""
+
+    line: Line
+    job: Job
+    claim: Claim
+    journey: Journey
+    work: Work
+    sound: WavFile
+    later: Later | None
+    _models: Candidates = field(init=False)
+    _replans: int = 0
+
+    def __post_init__(self) -> None:
+        """Leave out the models that have had all their tries in earlier starts."""
+        line, claim = self.line, self.claim
+        self._models = Candidates(
+            self.job.request,
+            default_model=line.planner.default_model,
+            is_tired=lambda name: most_counted(claim.attempts, model=name) >= line.policy.max_attempts,
+        )
+
+    async def until_good(self) -> Asker:
+        """Plan and ask until an answer is good; returns what can ask further for the same request.
+
+        Raises what `plan` and `ask` raise, when nothing else may be asked.
+        """
+        kept = await self._kept()
+        while True:
+            try:
+                return await self._once(kept)
+            except MediaChanged:
+                self._replans += 1
+                if self._replans >= MAX_REPLANS:
+                    raise
+            except (StoreUnavailable, ProbeUnavailable) as error:
+                event = "store_retried" if isinstance(error, StoreUnavailable) else "probe_retried"
+                log.warning("waits", extra={"event": event, "error": error.message})
+                await asyncio.sleep(OUTAGE_PAUSE_SECONDS)
+            except PutOff:
+                raise
+            except AnalysisError as fault:
+                self._move_on(fault)
+
+    async def _once(self, kept: AnalysisDocument | None) -> Asker:
+        job, claim, journey, work = self.job, self.claim, self.journey, self.work
+        with journey.stage(Stage.PLAN):
+            planned = await plan(
+                job,
+                planner=self.line.planner,
+                now=self.line.now(),
+                # What is kept is paid for: no budget can be against it any more.
+                spent=spent(claim.attempts) if kept is None else None,
+                model=self._models.current if kept is None else kept.model,
+            )
+            work.plan = planned = replace(planned, reason=self._models.reason)
+        with journey.stage(Stage.ASK):
+            asker = self._asker()
+            if kept is None:
+                work.take(await ask(job, planned, claim, asker=asker))
+            else:
+                work.take(Asked(answer=kept.answer(), findings=judge(kept.answer(), planned)))
+        if kept is None:
+            await self._keep()
+        return asker
+
+    def _move_on(self, fault: AnalysisError) -> None:
+        """Ask another model from now on. :raises AnalysisError: when none may be asked."""
+        left, model = self._models.current, self._models.move_on(fault)
+        extra = {"event": "model_fallback", "left": left, "model": model, "error": fault.message}
+        log.warning("another model", extra=extra)
+
+    def _asker(self) -> Asker:
+        journey, asking = self.journey, get_current()
+
+        def judged(answer: Answer, planned: AnalysisPlan) -> Findings:
+            with journey.stage(Stage.VALIDATE, within=asking):
+                return judge(answer, planned)
+
+        return Asker(
+            by=Attempter(
+                api=self.line.api,
+                accounts=self.line.accounts_of(self.job),
+                fetch=self._fetch,
+                judge=judged,
+                heard=self.work.hear,
+            ),
+            policy=self.line.policy,
+            now=self.line.now,
+            is_last_model=not self._models.has_next,
+            key=self.line.key,
+            later=self.later,
+            sound=self.sound,
+        )
+
+    async def _kept(self) -> AnalysisDocument | None:
+        """The validated answer of an earlier start whose reading aloud came to no end."""
+        analyses = self.line.analyses
+        if analyses is None or self.job.request.speech is None or not self.claim.attempts:
+            return None
+        return await patiently(lambda: analyses.kept(self.job), wait=asyncio.sleep)
+
+    async def _keep(self) -> None:
+        analyses, planned, answer = self.line.analyses, self.work.plan, self.work.answer
+        if analyses is None or planned is None or answer is None or not isinstance(planned.speech, SpokenAfter):
+            return
+        await patiently(lambda: analyses.keep(self.job, answer, model=planned.model), wait=asyncio.sleep)
+
+    @asynccontextmanager
+    async def _fetch(self, planned: AnalysisPlan) -> AsyncIterator[MediaPipe]:
+        self.journey.current = Stage.ASK  # also after an answer that was not good
+        async with AsyncExitStack() as stack:
+            reading = stack.enter_context(ExitStack())
+            reading.enter_context(self.journey.fetching())
+            pipe = await stack.enter_async_context(
+                fetch(planned, store=self.line.planner.store, signed_seconds=self.line.api.signed_seconds)
+            )
+            if not any(medium.delivery is Delivery.INLINE for medium in planned.media):
+                reading.close()  # the model reads by itself; only a byte pipe lasts as long as the call
+            yield pipe
