@@ -61,7 +61,7 @@ class BadAnswer:
     expected: str
     finish_reason: str = "stop"
     taken: str | None = field(default=None, repr=False)
-    """The text that TakeInside must publish."""
+    """The text that the rung that takes it from inside must publish."""
     output_tokens: int = 50
 
 
@@ -72,7 +72,7 @@ def bad_answers() -> Iterator[BadAnswer]:
         schema, text = profiles.get(name).schema, json.dumps(value, ensure_ascii=False)
         for kind, made in (("dressed", _dressed(text)), ("broken", _broken(text)), ("shaped", _shaped(value, text))):
             for what, bad, expected in made:
-                taken = text if expected == "TakeInside" else None
+                taken = text if expected == "Findings" else None
                 yield BadAnswer(name=f"{name} {kind}: {what}", text=bad, schema=schema, expected=expected, taken=taken)
         for at in range(len(text)):
             yield from _truncated(name, text, at, schema)
@@ -110,7 +110,7 @@ def _dressed(text: str) -> Iterator[tuple[str, str, str]]:
         "after a thought": f"<think>The clip shows a lot.</think>\n{text}",
     }
     for what, bad in fences.items():
-        yield what, bad, "TakeInside"
+        yield what, bad, "Findings"
     for what, fine in {"spaces": f"  \n{text}\n\t", "byte order mark": f"\ufeff{text}"}.items():
         yield what, fine, "Accepted"
     yield "indented by two", pretty, "Accepted"
