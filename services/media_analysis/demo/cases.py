@@ -1,12 +1,11 @@
-"""Pure: one thing that the demo sends, and how it has to end."""
+"""Pure: one thing that the demo sends, how it has to end, and the words of the story for both."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any, Final, TypeAlias
 
-if TYPE_CHECKING:
-    from media_contracts import AnalysisRequested
+from media_contracts import AnalysisRequested
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,3 +39,16 @@ class Case:
     def name(self) -> str:
         """The request's id, or words for a record that has none."""
         return self.request.request_id if self.request else "(no request)"
+
+
+BUCKET: Final = "media"
+ANSWERED: Final = Expected(outcomes=("succeeded",), words="an answer that fits the schema")
+_OWN: Final = ("expired", "repeats", "after_answer")
+Draft: TypeAlias = tuple[str, Expected, dict[str, Any]]
+"""Title, expectation and fields of a case that has no number yet."""
+
+
+def draft(title: str, expected: Expected, *, samples: tuple[str, ...] = (), **fields: Any) -> Draft:
+    """Return a case to be numbered; `fields` are those of the request, but for the case's own."""
+    own: dict[str, Any] = {name: fields.pop(name) for name in _OWN if name in fields}
+    return title, expected, {**own, "request": AnalysisRequested(**fields), "samples": samples}

@@ -22,9 +22,11 @@ from media_analysis.arrivals import DeadRecord, read_arrival
 from media_analysis.broker import Heard, Send, listening, publishing
 from media_analysis.bucket import upload
 from media_analysis.demo.board import Board, Row
+from media_analysis.demo.cases import BUCKET
 from media_analysis.demo.pictures import thumbnail
 from media_analysis.demo.sounds import spoken_answers
-from media_analysis.demo.story import BUCKET, SCENARIO, SOURCE, UPLOADS, build_cases, raw_record
+from media_analysis.demo.story import SCENARIO, SOURCE, UPLOADS, build_cases, raw_record
+from media_analysis.demo.subtitle_files import subtitle_files
 from media_analysis.demo.verdicts import judge
 from media_analysis.demo.worker_process import WorkerProcess
 from media_analysis.report import read_spans
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
     from analysis_worker.settings import S3Settings
     from media_analysis.demo.cases import Case
-    from media_analysis.report import Check, Picture, Sound, Span
+    from media_analysis.report import Check, Picture, Sound, Span, Subtitles
 
 SAMPLES: Final = Path(media_analysis.__file__).parent / "samples"
 _LATE_SECONDS: Final = 3600
@@ -66,6 +68,7 @@ class Played:
     spans: tuple[Span, ...]
     pictures: Mapping[str, Picture]
     sounds: Mapping[int, Sound]
+    subtitles: Mapping[int, Subtitles]
     calls_counted: int | None
     seconds: float = 0.0
 
@@ -157,6 +160,7 @@ async def _with(stack: Stack, worker: WorkerProcess, *, provider: Provider, watc
         spans=spans,
         pictures=pictures,
         sounds=await spoken_answers(board.rows, settings=s3),
+        subtitles=await subtitle_files(board.rows, settings=s3, samples=SAMPLES),
         calls_counted=calls,
     )
 

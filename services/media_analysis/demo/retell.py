@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from media_analysis.demo.board import Row
-    from media_analysis.report import Check, Picture, Sound
+    from media_analysis.report import Check, Picture, Sound, Subtitles
 
 
 def tell(
@@ -28,6 +28,7 @@ def tell(
     calls_counted: int | None,
     notes: tuple[str, ...],
     sounds: Mapping[int, Sound] = {},
+    subtitles: Mapping[int, Subtitles] = {},
 ) -> Report:
     """Return the report; a row's traces are the spans of the trace that its request started."""
     by_trace: dict[str, list[Span]] = {}
@@ -39,7 +40,11 @@ def tell(
         simulated=simulated,
         answers_from=answers_from,
         entries=tuple(
-            entry_of(row, by_trace.get(row.trace_id or "", ()), pictures, sounds.get(row.case.number)) for row in rows
+            replace(
+                entry_of(row, by_trace.get(row.trace_id or "", ()), pictures, sounds.get(row.case.number)),
+                subtitles=subtitles.get(row.case.number),
+            )
+            for row in rows
         ),
         checks=checks,
         seconds=seconds,

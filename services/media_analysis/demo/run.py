@@ -113,6 +113,7 @@ def _run(folder: Path, provider: Provider, report_file: Path) -> int:
             spans=played.spans,
             pictures=played.pictures,
             sounds=played.sounds,
+            subtitles=played.subtitles,
             checks=played.checks,
             made_at=datetime.now(UTC),
             simulated=provider.simulated,

@@ -33,7 +33,7 @@ async def spoken_answers(rows: Iterable[Row], *, settings: S3Settings) -> dict[i
         for artifact in row.completion.artifacts
         if artifact.role == ROLE and artifact.size_bytes <= _MOST_BYTES
     }
-    data = await asyncio.gather(*(asyncio.to_thread(_read, artifact, settings) for artifact in found.values()))
+    data = await asyncio.gather(*(asyncio.to_thread(read_artifact, artifact, settings) for artifact in found.values()))
     return {number: sound_of(body) for number, body in zip(found, data, strict=True)}
 
 
@@ -47,7 +47,8 @@ def sound_of(body: bytes) -> Sound:
     )
 
 
-def _read(artifact: Artifact, settings: S3Settings) -> bytes:
+def read_artifact(artifact: Artifact, settings: S3Settings) -> bytes:
+    """Return an artifact of a completion from the store."""
     answer = minio_client(settings).get_object(artifact.bucket, artifact.key)
     with contextlib.closing(answer):
         body: bytes = answer.read()

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
-from media_analysis.demo.cases import Case, Expected
+from media_analysis.demo.cases import ANSWERED, BUCKET, Case, Draft, Expected, draft
+from media_analysis.demo.story_media import OTHER_MODEL, beyond_pictures
 from media_contracts import (
-    AnalysisRequested,
     KafkaRecord,
     Limits,
     MediaItem,
     ModelChoice,
     Money,
-    Speech,
     topics,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-BUCKET: Final = "media"
 SOURCE: Final = "/media-analysis/demo"
-OTHER_MODEL: Final = "qwen3-omni-flash"
 UPLOADS: Final[Mapping[str, str]] = {
     "demo/astronaut.png": "astronaut.png",
     "demo/chelsea.png": "chelsea.png",
@@ -56,7 +53,6 @@ _CAT_SCHEMA: Final = {
 }
 
 
-ANSWERED: Final = Expected(outcomes=("succeeded",), words="an answer that fits the schema")
 AGAIN: Final = Expected(outcomes=("succeeded",), words="the same completion again, without a call to the model")
 
 
@@ -66,7 +62,7 @@ def _refused(code: str, *more: str) -> Expected:
 
 def build_cases(run: str) -> tuple[Case, ...]:
     """Return the story; `run` makes its request ids new, because an answered id is never asked twice."""
-    drafts = (*_photographs(run), *_ways_to_ask(run), *_beyond_pictures(run), *_refusals(run), *_repeats(run))
+    drafts = (*_photographs(run), *_ways_to_ask(run), *beyond_pictures(run), *_refusals(run), *_repeats(run))
     return tuple(
         Case(number=number, title=title, expected=expected, **fields)
         for number, (title, expected, fields) in enumerate(drafts, start=1)
@@ -75,16 +71,6 @@ def build_cases(run: str) -> tuple[Case, ...]:
 
 def _image(*names: str, folder: str = "demo", bucket: str = BUCKET) -> tuple[MediaItem, ...]:
     return tuple(MediaItem(kind="image", bucket=bucket, key=f"{folder}/{name}") for name in names)
-
-
-_OWN: Final = ("expired", "repeats", "after_answer")
-Draft: TypeAlias = tuple[str, Expected, dict[str, Any]]
-
-
-def _draft(title: str, expected: Expected, *, samples: tuple[str, ...] = (), **fields: Any) -> Draft:
-    """`fields` are those of the request, but for the case's own."""
-    own: dict[str, Any] = {name: fields.pop(name) for name in _OWN if name in fields}
-    return title, expected, {**own, "request": AnalysisRequested(**fields), "samples": samples}
 
 
 def _first(run: str) -> dict[str, Any]:
@@ -99,9 +85,9 @@ def _first(run: str) -> dict[str, Any]:
 def _photographs(run: str) -> tuple[Draft, ...]:
     """The shipped profiles on photographs; the first one's number is 1, which the repeats name."""
     return (
-        _draft("Describe a photograph", ANSWERED, **_first(run)),
-        _draft("The same request again, while asked", AGAIN, repeats=1, **_first(run)),
-        _draft(
+        draft("Describe a photograph", ANSWERED, **_first(run)),
+        draft("The same request again, while asked", AGAIN, repeats=1, **_first(run)),
+        draft(
             "Read the visible text",
             ANSWERED,
             request_id=f"{run}-text",
@@ -109,7 +95,7 @@ def _photographs(run: str) -> tuple[Draft, ...]:
             profile="visible_text",
             samples=("text.png",),
         ),
-        _draft(
+        draft(
             "Moderate a photograph",
             ANSWERED,
             request_id=f"{run}-moderate",
@@ -123,7 +109,7 @@ def _photographs(run: str) -> tuple[Draft, ...]:
 def _ways_to_ask(run: str) -> tuple[Draft, ...]:
     """What else a request can say about its pictures."""
     return (
-        _draft(
+        draft(
             "A question in free words",
             ANSWERED,
             request_id=f"{run}-question",
@@ -132,7 +118,7 @@ def _ways_to_ask(run: str) -> tuple[Draft, ...]:
             instruction="How many towers stand around the rocket, and what time of day is it?",
             samples=("rocket.jpg",),
         ),
-        _draft(
+        draft(
             "An output schema of its own",
             ANSWERED,
             request_id=f"{run}-schema",
@@ -141,7 +127,7 @@ def _ways_to_ask(run: str) -> tuple[Draft, ...]:
             output_schema=_CAT_SCHEMA,
             samples=("chelsea.png",),
         ),
-        _draft(
+        draft(
             "The answer asked for in Chinese",
             ANSWERED,
             request_id=f"{run}-language",
@@ -151,7 +137,7 @@ def _ways_to_ask(run: str) -> tuple[Draft, ...]:
             model=ModelChoice(detail="quick"),
             samples=("coffee.png",),
         ),
-        _draft(
+        draft(
             "Another tenant, with labels",
             ANSWERED,
             request_id=f"{run}-tenant",
@@ -161,7 +147,7 @@ def _ways_to_ask(run: str) -> tuple[Draft, ...]:
             labels={"order": "2026-117", "team": "pets"},
             samples=("chelsea.png",),
         ),
-        _draft(
+        draft(
             "Three pictures in one request",
             ANSWERED,
             request_id=f"{run}-several",
@@ -169,63 +155,6 @@ def _ways_to_ask(run: str) -> tuple[Draft, ...]:
             profile="answer",
             instruction="What do these pictures have in common?",
             samples=("astronaut.png", "rocket.jpg", "coffee.png"),
-        ),
-    )
-
-
-def _beyond_pictures(run: str) -> tuple[Draft, ...]:
-    """No media, another model, sound and film."""
-    return (
-        _draft(
-            "Words alone, no media",
-            ANSWERED,
-            request_id=f"{run}-words",
-            profile="answer",
-            instruction="Name three uses of a structured answer.",
-        ),
-        _draft(
-            "Another model, busy at first (429)",
-            ANSWERED,
-            request_id=f"{run}-busy",
-            media=_image("rocket.jpg"),
-            profile="describe",
-            model=ModelChoice(name=OTHER_MODEL),
-            samples=("rocket.jpg",),
-        ),
-        _draft(
-            "A spoken recording",
-            ANSWERED,
-            request_id=f"{run}-speech",
-            profile="describe",
-            samples=("sense_and_sensibility.wav",),
-            media=(MediaItem(kind="audio", bucket=BUCKET, key="demo/sense_and_sensibility.wav"),),
-        ),
-        _draft(
-            "A question, answered in text and speech",
-            Expected(outcomes=("succeeded",), words="text, and the same as speech, by one call"),
-            request_id=f"{run}-spoken",
-            media=_image("coffee.png"),
-            profile="converse",
-            instruction="What do you see?",
-            speech=Speech(voice="Tina"),
-            samples=("coffee.png",),
-        ),
-        _draft(
-            "A description, read aloud afterwards",
-            Expected(outcomes=("succeeded",), words="an answer that fits the schema, its text read by a second call"),
-            request_id=f"{run}-aloud",
-            media=_image("rocket.jpg"),
-            profile="describe",
-            speech=Speech(voice="Tina"),
-            samples=("rocket.jpg",),
-        ),
-        _draft(
-            "A clip with sound, as a product film",
-            ANSWERED,
-            request_id=f"{run}-clip",
-            profile="product_video",
-            samples=("bigbuckbunny.mp4",),
-            media=(MediaItem(kind="video", bucket=BUCKET, key="demo/bigbuckbunny.mp4"),),
         ),
     )
 
@@ -238,7 +167,7 @@ def _refusals(run: str) -> tuple[Draft, ...]:
     dead = Expected(outcomes=("dead letter",), codes=("not_json",), words="a dead letter, not_json")
     raw = {"raw": b"analyse the coffee please"}
     return (
-        _draft(
+        draft(
             "No room for the answer (16 tokens)",
             truncated,
             request_id=f"{run}-short",
@@ -247,7 +176,7 @@ def _refusals(run: str) -> tuple[Draft, ...]:
             model=ModelChoice(max_output_tokens=16),
             samples=("coffee.png",),
         ),
-        _draft(
+        draft(
             "Expired before it was read",
             _refused("deadline_exceeded"),
             request_id=f"{run}-expired",
@@ -255,7 +184,7 @@ def _refusals(run: str) -> tuple[Draft, ...]:
             expired=True,
             samples=("coffee.png",),
         ),
-        _draft(
+        draft(
             "A budget that is too small",
             _refused("budget_exceeded"),
             request_id=f"{run}-budget",
@@ -263,19 +192,19 @@ def _refusals(run: str) -> tuple[Draft, ...]:
             limits=Limits(max_cost=Money(amount="0.000001", currency="CNY")),
             samples=("coffee.png",),
         ),
-        _draft(
+        draft(
             "A bucket that is not allowed",
             _refused("media_forbidden"),
             request_id=f"{run}-forbidden",
             media=_image("plans.png", bucket="secret"),
         ),
-        _draft(
+        draft(
             "An object that is not there",
             _refused("media_missing"),
             request_id=f"{run}-missing",
             media=_image("nothing.png"),
         ),
-        _draft(
+        draft(
             "A text file called photo.jpg",
             _refused("media_undecodable", "media_type_mismatch"),
             request_id=f"{run}-disguised",
@@ -286,7 +215,7 @@ def _refusals(run: str) -> tuple[Draft, ...]:
 
 
 def _repeats(run: str) -> tuple[Draft, ...]:
-    return (_draft("The same request again, answered", AGAIN, repeats=1, after_answer=True, **_first(run)),)
+    return (draft("The same request again, answered", AGAIN, repeats=1, after_answer=True, **_first(run)),)
 
 
 def raw_record(value: bytes) -> KafkaRecord:

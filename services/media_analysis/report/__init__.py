@@ -3,7 +3,7 @@
 from media_analysis.report.page import render_report
 from media_analysis.report.spans import read_spans
 from media_analysis.report.totals import Totals, add_up, outcome_of
-from media_analysis.report.values import Check, DeadLetter, Entry, Moment, Picture, Report, Sound, Span
+from media_analysis.report.values import Check, DeadLetter, Entry, Moment, Picture, Report, Sound, Span, Subtitles
 
 __all__ = [
     "Check",
@@ -14,6 +14,7 @@ __all__ = [
     "Report",
     "Sound",
     "Span",
+    "Subtitles",
     "Totals",
     "add_up",
     "outcome_of",

@@ -14,7 +14,7 @@ from media_analysis.report.totals import outcome_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from media_analysis.report.values import Entry, Span
+    from media_analysis.report.values import Entry, Span, Subtitles
     from media_contracts import AnalysisCompleted
 
 _SHOWN_CHARACTERS: Final = 20_000
@@ -161,9 +161,20 @@ def _outcome(entry: Entry) -> Iterator[Markup]:
             tag("audio", {"controls": "controls", "preload": "metadata", "src": entry.sound.data_uri}),
             tag("figcaption", None, entry.sound.caption),
         )
+    if entry.subtitles is not None:
+        yield _subtitled(entry.subtitles)
     for warning in done.warnings:
         where = f" ({warning.path})" if warning.path else ""
         yield tag("p", {"class": "warning"}, tag("code", None, warning.code), f"{where} {warning.message}")
+
+
+def _subtitled(found: Subtitles) -> Markup:
+    """What was subtitled, played with its subtitles, and both files to keep; a recording is played as a film without a picture."""
+    track = tag("track", {"default": "default", "kind": "subtitles", "label": "WebVTT", "src": found.webvtt_uri})
+    player = tag("video", {"controls": "controls", "preload": "metadata", "src": found.medium_uri}, track)
+    files = (("subtitles.srt", found.srt_uri), ("subtitles.vtt", found.webvtt_uri))
+    links = [join(tag("a", {"download": name, "href": uri}, name), " ") for name, uri in files]
+    return tag("figure", None, player if found.medium_uri else None, tag("figcaption", None, "The subtitles: ", *links))
 
 
 def _trouble(code: str, origin: str, message: str) -> Markup:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_VOID: Final = frozenset({"img", "meta"})
+_VOID: Final = frozenset({"img", "meta", "track"})
 
 
 class Markup(str):

@@ -53,6 +53,15 @@ class Sound:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Subtitles:
+    """The subtitle files of an answer and, where it is short, the medium that they are of, as `data:` URIs."""
+
+    srt_uri: str
+    webvtt_uri: str
+    medium_uri: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DeadLetter:
     """A record that was no valid request: the reason's code and what was wrong in words."""
 
@@ -76,6 +85,7 @@ class Entry:
     requested: Any
     pictures: tuple[Picture, ...] = ()
     sound: Sound | None = None
+    subtitles: Subtitles | None = None
     completion: AnalysisCompleted | None = None
     completions: int = 0
     dead_letter: DeadLetter | None = None
