@@ -29,10 +29,11 @@ async def test_the_demo_holds_its_promises_and_writes_its_report(tmp_path: Path)
     assert "come from the simulator, not from a model" in out
     assert str(report) in out
     page = report.read_text("utf-8")
-    assert page.count("<article") == page.count("as expected: ") == 23
+    assert page.count("<article") == page.count("as expected: ") == 24
     assert page.count('class="waterfall"') >= 20
     assert page.count("<audio controls") == 2
-    assert not re.search(r"(src|href)=\"(?!data:image/|data:audio/wav|#)", page)
+    assert page.count("<track default") == 1
+    assert not re.search(r"(src|href)=\"(?!data:(image/|audio/wav|text/vtt|application/x-subrip)|#)", page)
 
 
 async def test_without_a_key_the_real_api_is_not_tried_and_one_line_says_so(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import html.parser
 import io
 import json
 import wave
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -13,13 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media_analysis.demo.sounds import sound_of
-from media_analysis.report import DeadLetter, Picture, add_up, read_spans, render_report
+from media_analysis.report import DeadLetter, Picture, Subtitles, add_up, read_spans, render_report
 from media_analysis.report.charts import cost_bar, waterfall
 from media_analysis.report.markup import document, tag
 from media_analysis.report.spans import tree_rows
 from tests.cli.stories import (
     ended,
     entry,
+    film_pictures,
+    in_segments,
     report,
     span,
     succeeded,
@@ -29,7 +32,7 @@ from tests.cli.stories import (
 )
 
 HOSTILE = """</script></style><script>alert('x"&y')</script><img src=http://evil.example/x onerror=alert(1)>\x00\ud7ff ]]>-->{{7*7}}"""
-VOID = {"meta", "img"}
+VOID = {"meta", "img", "track"}
 
 
 class Page(html.parser.HTMLParser):
@@ -246,9 +249,35 @@ def test_a_spoken_answer_is_played_by_the_page_itself() -> None:
     assert "media-src data:" in page
 
 
+def test_subtitles_are_shown_over_what_they_are_of_and_can_be_kept() -> None:
+    files = Subtitles(srt_uri="data:s", webvtt_uri="data:v", medium_uri="data:m")
+    page = Page(render_report(report(entry(completion=succeeded(), subtitles=files))))
+    assert [attributes["src"] for name, attributes in page.tags if name in {"video", "track"}] == ["data:m", "data:v"]
+    kept = {attributes["download"]: attributes["href"] for name, attributes in page.tags if "download" in attributes}
+    assert kept == {"subtitles.srt": "data:s", "subtitles.vtt": "data:v"}
+    unplayed = replace(files, medium_uri=None)
+    page = Page(render_report(report(entry(completion=succeeded(), subtitles=unplayed))))
+    assert "video" not in page.names()
+
+
 def wav(*, seconds: int) -> bytes:
     body = io.BytesIO()
     with wave.open(body, "wb") as file:
         file.setparams((1, 2, 24_000, 0, "NONE", ""))
         file.writeframes(bytes(48_000 * seconds))
     return body.getvalue()
+
+
+def test_a_medium_in_segments_shows_each_with_its_outcome_usage_and_cost_and_what_reduced_them() -> None:
+    words = Page(render_report(report(entry(completion=in_segments(length=7500.5))))).words()
+    assert "3 segments, coverage partial" in words
+    for wanted in ("segment 2", "41:40.167", "1:23:22.333", "2:05:00.5", "failed: content_filtered", "qwen-plus"):
+        assert wanted in words
+    assert "the whole4" in words.replace(" ", "").replace("thewhole", "the whole")
+    assert words.count("0.005000 CNY") == 4
+
+
+def test_a_film_shows_its_pictures_in_the_order_of_time() -> None:
+    page = Page(render_report(report(entry(completion=succeeded(), strip=film_pictures()))))
+    shown = [attributes["alt"] for name, attributes in page.tags if name == "img"]
+    assert shown == ["The film at 0:00", "The film at 2:05"]
