@@ -96,7 +96,8 @@ def _build_minio(program_file: Path) -> None:
 def _install_aimock(folder: Path) -> None:
     npm = program("npm", remedy="install Node.js, 20.15 or newer")
     shutil.copytree(HERE / "aimock", folder)  # with .npmrc
-    _run(npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", environment={}, folder=folder)
+    quiet = ("--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
+    _run(npm, "ci", "--ignore-scripts", *quiet, environment={}, folder=folder)
 
 
 def _install_llmock(folder: Path) -> None:
