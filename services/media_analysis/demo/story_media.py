@@ -45,6 +45,21 @@ def beyond_pictures(run: str) -> tuple[Draft, ...]:
             samples=("sense_and_sensibility.wav",),
             media=(MediaItem(kind="audio", bucket=BUCKET, key="demo/sense_and_sensibility.wav"),),
         ),
+        *_spoken(run),
+        draft(
+            "A clip with sound, as a product film",
+            ANSWERED,
+            request_id=f"{run}-clip",
+            profile="product_video",
+            samples=("bigbuckbunny.mp4",),
+            media=(MediaItem(kind="video", bucket=BUCKET, key="demo/bigbuckbunny.mp4"),),
+        ),
+    )
+
+
+def _spoken(run: str) -> tuple[Draft, ...]:
+    """Answers that are spoken as well: by the call that answers, and by one after it."""
+    return (
         draft(
             "A question, answered in text and speech",
             Expected(outcomes=("succeeded",), words="text, and the same as speech, by one call"),
@@ -63,13 +78,5 @@ def beyond_pictures(run: str) -> tuple[Draft, ...]:
             profile="describe",
             speech=Speech(voice="Tina"),
             samples=("rocket.jpg",),
-        ),
-        draft(
-            "A clip with sound, as a product film",
-            ANSWERED,
-            request_id=f"{run}-clip",
-            profile="product_video",
-            samples=("bigbuckbunny.mp4",),
-            media=(MediaItem(kind="video", bucket=BUCKET, key="demo/bigbuckbunny.mp4"),),
         ),
     )
