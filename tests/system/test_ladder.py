@@ -1,0 +1,99 @@
+"""An answer that is not good is asked for again in the cheapest way that may help, within tries, budget and models.
+
+Each step is an attempt of the event with its reason, usage and cost, and what was paid is the simulator's own count.
+"""
+
+from __future__ import annotations
+
+import pytest
+import pytest_asyncio
+
+PLUS, FLASH = "qwen3.5-omni-plus", "qwen3.5-omni-flash"
+
+
+@pytest_asyncio.fixture
+async def climbed(shared_worker, wire, simulator, unique):
+    """A function: the completion of a request whose calls meet a fault, and the simulator's calls for it."""
+
+    async def ask(fault, *, times=None, at_model=None, **request):
+        match = {"contains": unique} | ({"times": times} if times else {}) | ({"model": at_model} if at_model else {})
+        await simulator.play({"match": match, "do": {"fault": fault}})
+        await wire.publish({"request_id": unique, "instruction": f"Say {unique}."} | request)
+        completion = (await wire.completion(unique)).data
+        calls = await simulator.calls_with(unique)
+        usage = completion.usage
+        paid = [call["usage"] for call in calls if call["usage"]]
+        assert usage.calls == len(calls)
+        assert usage.input_tokens == sum(one["prompt_tokens"] for one in paid)
+        assert usage.output_tokens == sum(one["completion_tokens"] for one in paid)
+        return completion, calls
+
+    return ask
+
+
+def steps(completion):
+    return [(one.kind, one.reason, one.outcome, one.model) for one in completion.attempts]
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [("wrong_shape", "answer_wrong_shape"), ("non_json", "answer_not_json"), ("empty", "answer_empty")],
+)
+async def test_an_answer_that_cannot_be_used_is_asked_for_again_once_with_what_was_wrong(climbed, fault, outcome):
+    completion, calls = await climbed(fault, times=1)
+    assert completion.outcome == "succeeded"
+    assert steps(completion) == [("analysis", None, outcome, PLUS), ("repair", "faults", "succeeded", PLUS)]
+    assert calls[1]["usage"]["prompt_tokens"] > calls[0]["usage"]["prompt_tokens"]
+
+
+async def test_a_shape_that_stays_wrong_fails_under_its_code(climbed):
+    completion, calls = await climbed("wrong_shape")
+    assert (completion.outcome, completion.error.code, completion.error.stage) == (
+        "failed",
+        "answer_wrong_shape",
+        "validate",
+    )
+    assert steps(completion) == [
+        ("analysis", None, "answer_wrong_shape", PLUS),
+        ("repair", "faults", "answer_wrong_shape", PLUS),
+    ]
+    assert len(calls) == 2
+
+
+async def test_the_next_model_is_asked_after_the_cheaper_steps(climbed):
+    completion, _ = await climbed("wrong_shape", at_model=PLUS, model={"fallbacks": [FLASH]})
+    assert (completion.outcome, completion.model) == ("succeeded", FLASH)
+    assert steps(completion) == [
+        ("analysis", None, "answer_wrong_shape", PLUS),
+        ("repair", "faults", "answer_wrong_shape", PLUS),
+        ("analysis", "fallback", "succeeded", FLASH),
+    ]
+
+
+async def test_a_truncated_answer_is_asked_for_with_a_higher_limit(climbed):
+    completion, calls = await climbed("length", times=2, model={"max_output_tokens": 300})
+    assert completion.outcome == "succeeded"
+    assert [call["parameters"]["max_tokens"] for call in calls] == [300, 600, 1200]
+    assert steps(completion) == [
+        ("analysis", None, "answer_truncated", PLUS),
+        ("repair", "longer", "answer_truncated", PLUS),
+        ("repair", "longer", "succeeded", PLUS),
+    ]
+
+
+async def test_a_model_without_a_higher_limit_hands_over(climbed):
+    most = {"max_output_tokens": 65_536, "fallbacks": [FLASH]}
+    completion, _ = await climbed("length", at_model=PLUS, model=most)
+    assert steps(completion) == [
+        ("analysis", None, "answer_truncated", PLUS),
+        ("analysis", "fallback", "succeeded", FLASH),
+    ]
+
+
+async def test_a_budget_that_pays_for_one_answer_buys_no_second(climbed):
+    # An answer of 100 tokens is 0.004 CNY, the question about 0.002.
+    cost = {"amount": "0.0072", "currency": "CNY"}
+    completion, calls = await climbed("length", model={"max_output_tokens": 100}, limits={"max_cost": cost})
+    assert (completion.outcome, completion.error.code) == ("failed", "answer_truncated")
+    assert completion.result is None
+    assert len(calls) == 1, completion.attempts
