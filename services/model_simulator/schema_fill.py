@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from model_simulator.schema_check import is_schema, validator_of
 from model_simulator.schema_parts import has_type, is_bounded_above, merged, number_bounds, without
 from model_simulator.schema_text import fit_text, formatted
-from model_simulator.timelines import END, START, Tracks, evenly, is_timed
+from model_simulator.timelines import END, START, Tracks, evenly, is_timed, untimed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -220,7 +220,9 @@ class _Filler:
         tracks = self.material.tracks
         moments = tracks.moments_of(path.rsplit("/", 1)[-1]) if tracks else ()
         if tracks is None or len(moments) < least:
-            seconds = tracks.seconds if tracks else self.material.numbers.get("duration_seconds", 10.0)
+            length = self.material.numbers.get("duration_seconds")
+            items = untimed(items) if length is None else items
+            seconds = tracks.seconds if tracks else length or 10.0
             moments = evenly(int(max(min(1 + self.material.draw(path + "[]", 3), most), least)), seconds=seconds)
         return [
             replace(self, material=self.material.at(moment)).fill(items, f"{path}/{index}", depth + 1)

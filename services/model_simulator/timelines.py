@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 START, END = "start_seconds", "end_seconds"
 MOST_MOMENTS: Final = 200
 """Of a list; a longer one would not fit into an answer."""
-_WRITTEN: Final = ("visible_text", "text_on_screen", "signs")
+_WRITTEN: Final = ("visible_text", "texts", "text_on_screen", "signs")
 _SPOKEN: Final = ("transcript", "cues", "segments", "utterances", "lines", "speech", "subtitles", "lyrics", "words")
 _SILENCE: Final = "nothing but silence"
 
@@ -59,6 +59,18 @@ def evenly(count: int, *, seconds: float) -> tuple[Moment, ...]:
     """So many moments one after the other, to the millisecond; for a medium that nobody has looked at."""
     borders = [round(seconds * index / max(count, 1), 3) for index in range(count + 1)]
     return tuple(Moment(start_seconds=start, end_seconds=end, words="") for start, end in pairwise(borders))
+
+
+def untimed(item_schema: dict[str, Any]) -> dict[str, Any]:
+    """The items' schema for a medium without a length: its times are null where they may be."""
+    times = {name: inner for name, inner in item_schema["properties"].items() if name in {START, END}}
+    null = {name: {"const": None} for name, inner in times.items() if _may_be_null(inner)}
+    return item_schema | {"properties": item_schema["properties"] | null}
+
+
+def _may_be_null(schema: Any) -> bool:
+    kinds = schema.get("type") if isinstance(schema, dict) else None
+    return isinstance(kinds, list) and "null" in kinds
 
 
 def is_timed(item_schema: Any) -> bool:

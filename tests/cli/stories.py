@@ -21,6 +21,7 @@ from media_contracts import (
     OutputUsage,
     ProfileRef,
     RequestRef,
+    SegmentInfo,
     Timings,
     Usage,
     WorkerInfo,
@@ -102,6 +103,48 @@ def succeeded(
     )
 
 
+def in_segments(request_id: str = "film-1", *, result: Any = None, length: float = 250.0) -> AnalysisCompleted:
+    """A film in three segments, the second of which failed, and the call that reduced the others."""
+    spans = [(0.0, length / 3 + 2), (length / 3, 2 * length / 3 + 2), (2 * length / 3, length)]
+    cost = Money(amount="0.005", currency="CNY")
+    segments = tuple(
+        SegmentInfo(
+            index=index,
+            media_index=0,
+            start_seconds=start,
+            end_seconds=end,
+            outcome="failed" if index == 1 else "succeeded",
+            usage=usage(),
+            cost=cost,
+            error=ErrorInfo(code="content_filtered", message="m", stage="ask", retryable=False) if index == 1 else None,
+        )
+        for index, (start, end) in enumerate(spans)
+    )
+    attempts = tuple(
+        Attempt(
+            number=number,
+            kind="reduce" if number == 4 else "segment",
+            segment=None if number == 4 else number - 1,
+            model="qwen-plus" if number == 4 else "qwen3.5-omni-plus",
+            outcome="content_filtered" if number == 2 else "succeeded",
+            usage=usage(),
+            cost=cost,
+            basis="reported",
+        )
+        for number in range(1, 5)
+    )
+    return succeeded(
+        request_id,
+        result=result,
+        coverage="partial",
+        segments=segments,
+        attempts=attempts,
+        usage=Usage.sum(attempt.usage for attempt in attempts),
+        cost=Cost(amount="0.02", currency="CNY", price_list="test"),
+        media=(MediaInfo(index=0, kind="video", bucket="media", key="demo/long.mp4", duration_seconds=length),),
+    )
+
+
 def ended(outcome: str, code: str, message: str, request_id: str = "photo-2", stage: str = "plan") -> AnalysisCompleted:
     return AnalysisCompleted(
         request_id=request_id,
@@ -120,6 +163,10 @@ def thumbnail(color: str = "orange", size: tuple[int, int] = (320, 220), caption
     held = io.BytesIO()
     Image.new("RGB", size, color).save(held, "PNG")
     return Picture(data_uri="data:image/png;base64," + base64.b64encode(held.getvalue()).decode(), caption=caption)
+
+
+def film_pictures() -> tuple[Picture, ...]:
+    return tuple(thumbnail(color, (160, 90), caption) for color, caption in (("navy", "0:00"), ("teal", "2:05")))
 
 
 def span(

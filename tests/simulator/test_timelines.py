@@ -13,10 +13,11 @@ from analysis_worker.timeline import timeline_faults
 from model_simulator.answer import write_answer
 from model_simulator.clock_strip import SAMPLES, clock_words, read_strip, strip_of
 from model_simulator.listen import listen, watch
+from model_simulator.look import look
 from model_simulator.rule_table import load_rules
 from model_simulator.schema_fill import Material, fill_schema
 from tests.simulator.films import beeps, film
-from tests.simulator.samples import recording
+from tests.simulator.samples import picture, recording
 
 RULES = load_rules()
 CLOSE = 0.25
@@ -27,7 +28,10 @@ def told(name, fact):
     profile = load_profiles().get(name)
     value = json.loads(write_answer(texts=[json.dumps(profile.schema.document)], facts=(fact,), as_json=True))
     assert profile.schema.faults(value) == ()
-    assert timeline_faults(value, timelines=profile.timelines, duration_seconds=fact.duration_seconds) == ()
+    assert (
+        timeline_faults(value, timelines=profile.timelines, duration_seconds=getattr(fact, "duration_seconds", None))
+        == ()
+    )
     return value
 
 
@@ -94,3 +98,10 @@ def test_nobody_speaks_in_silence():
     silent = listen(recording(seconds=3.0, amplitude=0), RULES)
     assert told("transcribe", silent)["segments"] == []
     assert len(told("audio_storyline", silent)["storyline"]) == 1
+
+
+def test_text_in_a_picture_has_no_times_and_text_in_a_film_has_those_at_which_it_shows():
+    (item, *_) = told("visible_text", look(picture(), RULES))["texts"]
+    assert (item["start_seconds"], item["end_seconds"]) == (None, None)
+    texts = told("visible_text", watch(film(), RULES))["texts"]
+    assert [item["text"] for item in texts] == [clock_words(second) for second in range(0, 30, 5)]

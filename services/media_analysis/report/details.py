@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from media_analysis.report import figures
 from media_analysis.report.charts import waterfall
 from media_analysis.report.markup import Markup, join, tag
+from media_analysis.report.pieces import film_strip, segments_table
 from media_analysis.report.totals import outcome_of
 
 if TYPE_CHECKING:
@@ -44,7 +45,15 @@ def card(entry: Entry) -> Markup:
         ("✓ as expected: " if entry.as_expected else "✕ expected otherwise: ") + entry.expected,
     )
     aside = tag("div", {"class": "aside"}, *map(_figure, entry.pictures), _facts(entry))
-    main = tag("div", {"class": "main"}, verdict, *_outcome(entry), *_traces(entry), *_documents(entry))
+    main = tag(
+        "div",
+        {"class": "main"},
+        verdict,
+        film_strip(entry.strip),
+        *_outcome(entry),
+        *_traces(entry),
+        *_documents(entry),
+    )
     return tag("article", {"id": f"r{entry.number}"}, heading, tag("div", {"class": "columns"}, aside, main))
 
 
@@ -163,6 +172,7 @@ def _outcome(entry: Entry) -> Iterator[Markup]:
         )
     if entry.subtitles is not None:
         yield _subtitled(entry.subtitles)
+    yield from filter(None, [segments_table(done)])
     for warning in done.warnings:
         where = f" ({warning.path})" if warning.path else ""
         yield tag("p", {"class": "warning"}, tag("code", None, warning.code), f"{where} {warning.message}")

@@ -29,6 +29,15 @@ def seconds(value: float | None) -> str:
     return f"{minutes} min {rest:02d} s"
 
 
+def clock(value: float) -> str:
+    """Return a place in a medium as players show it, 1:02:03, with the fraction that it has: 4:00.5."""
+    whole, fraction = divmod(round(value, 3), 1)
+    minutes, rest = divmod(int(whole), _MINUTE_SECONDS)
+    hours, minutes = divmod(minutes, _MINUTE_SECONDS)
+    shown = f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+    return shown + f"{fraction:.3f}".removeprefix("0").rstrip("0").rstrip(".")
+
+
 def amount(value: Decimal | None) -> str:
     """Return an amount with six decimals, so that a column of them lines up."""
     if value is None:

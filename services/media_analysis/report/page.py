@@ -86,11 +86,11 @@ def _tile(name: str, value: str, note: str) -> Markup:
     return tag("div", {"class": "tile"}, tag("span", None, name), tag("strong", None, value), tag("small", None, note))
 
 
-_COLUMNS = ("", "", "request", "profile", "tenant", "outcome", "model", "in", "out", "cost", "first token", "total")
+_COLUMNS = ("", "", "request", "profile", "outcome", "model", "in", "out", "cost", "first token", "total")
 
 
 def _table(entries: tuple[Entry, ...]) -> Markup:
-    head = tag("tr", None, *(tag("th", {"class": "num" if at > 6 else None}, name) for at, name in enumerate(_COLUMNS)))  # noqa: PLR2004 — numbers stand right of the model
+    head = tag("tr", None, *(tag("th", {"class": "num" if at > 5 else None}, name) for at, name in enumerate(_COLUMNS)))  # noqa: PLR2004 — numbers stand right of the model
     return tag(
         "div",
         {"class": "scroll"},
@@ -117,8 +117,12 @@ def _line(entry: Entry) -> Markup:
         tag("td", {"class": "num faint"}, entry.number),
         tag("td", {"class": "thumb"}, *thumbs, more),
         tag("td", None, tag("a", {"href": f"#r{entry.number}"}, entry.title), tag("small", None, entry.request_id)),
-        tag("td", None, done.profile.name if done and done.profile else figures.UNKNOWN),
-        tag("td", None, done.tenant if done else figures.UNKNOWN),
+        tag(
+            "td",
+            None,
+            done.profile.name if done and done.profile else figures.UNKNOWN,
+            tag("small", None, f"for {done.tenant}") if done else None,
+        ),
         tag("td", None, pill(entry), tag("small", None, tag("code", None, code)) if code else None),
         tag("td", {"class": "name"}, done.model if done and asked else figures.UNKNOWN),
         *(tag("td", {"class": "num"}, shown) for shown in figures_shown),

@@ -84,6 +84,8 @@ class Entry:
     as_expected: bool
     requested: Any
     pictures: tuple[Picture, ...] = ()
+    strip: tuple[Picture, ...] = ()
+    """Pictures out of a film in the order of time; the caption is the time."""
     sound: Sound | None = None
     subtitles: Subtitles | None = None
     completion: AnalysisCompleted | None = None
