@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from media_contracts import Attempt, Money, Usage, WarningInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from media_contracts import AnalysisCompleted, Artifact
 
@@ -20,6 +20,8 @@ ROLE: Final = "completion"
 MOST_LISTED: Final = 64
 """Calls that were refused are listed one by one up to so many attempts."""
 KEPT_WARNINGS: Final = 32
+ABANDONED: Final = "abandoned"
+"""The outcome of a call of an earlier start that nobody has closed."""
 SHORT_BYTES: Final = 256
 MESSAGE_CHARACTERS: Final = 2048
 
@@ -81,6 +83,14 @@ def add(attempts: tuple[Attempt, ...], attempt: Attempt) -> tuple[Attempt, ...]:
     if not is_free(last) or alike != (attempt.model, attempt.kind, attempt.segment, attempt.outcome):
         return (*attempts, attempt)
     return (*attempts[:-1], merged((last, attempt)).model_copy(update={"number": attempt.number}))
+
+
+def corrected(attempts: tuple[Attempt, ...], known: Iterable[Attempt]) -> tuple[Attempt, ...]:
+    """The attempts with what is `known` of calls in the place of the estimates for those that nobody had closed."""
+    exact = {attempt.number: attempt for attempt in known}
+    return tuple(
+        exact.get(attempt.number, attempt) if attempt.outcome == ABANDONED else attempt for attempt in attempts
+    )
 
 
 def merged(group: Sequence[Attempt]) -> Attempt:

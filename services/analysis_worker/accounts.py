@@ -8,9 +8,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from analysis_worker.abridgement import MOST_LISTED, is_free, merged
+from analysis_worker.abridgement import ABANDONED, MOST_LISTED, is_free, merged
 from analysis_worker.errors import ModelUnknown, ProviderDown, ProviderUnavailable, ProviderUnreachable
 from analysis_worker.prices import price, upper_bound
+from analysis_worker.reduce_call import KIND as REDUCE
 from analysis_worker.speech import KIND as SPEECH
 from analysis_worker.tokens import InputTokens
 from analysis_worker.tries import REPAIR
@@ -100,7 +101,7 @@ class Accounts:
         for seen in claims:
             attempts += seen.document.closed
             attempts += [
-                self.close(left, outcome="abandoned", reported=None, unreported_tokens=0) for left in seen.document.open
+                self.close(left, outcome=ABANDONED, reported=None, unreported_tokens=0) for left in seen.document.open
             ]
         return tuple(attempts)
 
@@ -118,16 +119,16 @@ class Accounts:
         except ModelUnknown:
             return None
         expected = self._expected
-        reads = kind == SPEECH
+        reads, words_alone = kind == SPEECH, kind in {SPEECH, REDUCE}
         speaks = reads or bool(usage.output.audio) or (expected is not None and expected.speaks and kind in _SPEAKING)
-        tokens = InputTokens(text=1) if reads else expected.tokens if expected else None
+        tokens = InputTokens(text=1) if words_alone else expected.tokens if expected else None
         return price(
             usage=usage,
             card=card,
             region=self._region,
             speech=speaks,
             expected=tokens,
-            searches=None if not reads and expected and expected.searches and usage.output_tokens else 0,
+            searches=None if not words_alone and expected and expected.searches and usage.output_tokens else 0,
             on=self._today() if self._today else None,
         )
 

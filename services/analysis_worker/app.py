@@ -22,6 +22,7 @@ from analysis_worker import telemetry as names
 from analysis_worker.accounts import Accounts
 from analysis_worker.analysis_ledger import AnalysisLedger
 from analysis_worker.catalogue import load_catalogue
+from analysis_worker.cutter import Cutter
 from analysis_worker.errors import BrokerUnavailable
 from analysis_worker.holds import Hold
 from analysis_worker.http_server import HttpServer
@@ -41,7 +42,10 @@ from analysis_worker.profiles import load_profiles
 from analysis_worker.recorder import Recorder
 from analysis_worker.retry import RetryPolicy
 from analysis_worker.retry_copy import due_at
-from analysis_worker.scratch import ScratchSpace
+from analysis_worker.scratch import ScratchSpace, own_scratch_folder
+from analysis_worker.scratch_objects import swept_for_ever
+from analysis_worker.segment_tools import SegmentTools
+from analysis_worker.shrink import SPEEDS
 from analysis_worker.tracing import start_tracing, stop_tracing
 from analysis_worker.transport import build_client
 from analysis_worker.watch import Watch
@@ -130,6 +134,8 @@ async def _start(
     await _until_broker(consumer.start)
     stack.push_async_callback(consumer.stop)
     watch.look_at_consumer(consumer)
+    sweeping = asyncio.create_task(swept_for_ever(store, bucket))
+    stack.callback(sweeping.cancel)
     metrics.watch(names.METRIC_IN_FLIGHT, lambda: consumer.window.in_flight)
     metrics.watch(names.METRIC_TASKS, lambda: len(asyncio.all_tasks()))
     metrics.watch(names.METRIC_PARKED, lambda: consumer.window.parked)
@@ -167,26 +173,42 @@ async def build_pipeline(settings: Settings, stack: AsyncExitStack, metrics: Met
         stale_seconds=settings.worker.claim_stale_seconds,
         now=_now,
     )
+    scratch = ScratchSpace(total_bytes=settings.worker.scratch_bytes)
+    planner = Planner(
+        store=store,
+        pool=await stack.enter_async_context(ProbePool()),
+        catalogue=catalogue,
+        profiles=profiles,
+        allowed=settings.s3.allowed,
+        url_hosts=frozenset(settings.worker.url_hosts),
+        default_model=settings.model.name,
+        region=settings.model.region,
+        cutter=Cutter(),
+        scratch_bytes=settings.worker.scratch_bytes,
+        reduce_model=settings.model.reduce_name,
+        speeds=SPEEDS,
+    )
     line = Line(
-        planner=Planner(
-            store=store,
-            pool=await stack.enter_async_context(ProbePool()),
-            catalogue=catalogue,
-            profiles=profiles,
-            allowed=settings.s3.allowed,
-            url_hosts=frozenset(settings.worker.url_hosts),
-            default_model=settings.model.name,
-            region=settings.model.region,
-        ),
+        planner=planner,
         accounts=Accounts(catalogue=catalogue, region=settings.model.region, today=lambda: _now().date()),
         api=ModelApi(settings=settings.model, client=model_client, clock=time.monotonic, now=_now),
         policy=RetryPolicy(max_attempts=settings.worker.max_attempts),
         key=key,
-        scratch=ScratchSpace(total_bytes=settings.worker.scratch_bytes),
+        scratch=scratch,
         worker=WorkerInfo(name=socket.gethostname(), version=version("media-analysis")),
         now=_now,
         analyses=AnalysisLedger(store=store, bucket=settings.s3.results_bucket),
+        segments=SegmentTools(
+            planner=planner,
+            space=scratch,
+            folder=stack.enter_context(own_scratch_folder()),
+            turns=asyncio.Semaphore(settings.worker.max_in_flight),
+            store=store,
+            bucket=settings.s3.results_bucket,
+        ),
     )
+    metrics.watch(names.METRIC_SCRATCH_USED, lambda: scratch.used_bytes)
+    metrics.watch(names.METRIC_SCRATCH_WAITING, lambda: scratch.waiting)
     producer = Producer(settings.kafka)
     recorder = Recorder(
         ledger=ledger,

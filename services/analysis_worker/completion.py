@@ -16,6 +16,7 @@ from media_contracts import (
     MediaInfo,
     ProfileRef,
     RequestRef,
+    SegmentInfo,
     Timings,
     Usage,
     WarningInfo,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from analysis_worker.cut_plan import CutPlan
     from analysis_worker.stream import Answer
     from analysis_worker.subtitles import SubtitleFile
     from analysis_worker.values import AnalysisPlan, Findings, Job, PlannedMedia, Stage
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 Outcome = Literal["succeeded", "failed", "rejected"]
 SHOWN_FIELDS: Final = 32
+SEGMENTED: Final = "segmented"
+"""How a medium travels of which each call sees a piece."""
 FINAL: Final = (Rejected, ProviderRefused, ContentFiltered)
 """Faults that the same request would meet again."""
 
@@ -49,6 +53,8 @@ class Ending:
     spoken: SpokenFile | None = None
     subtitles: tuple[SubtitleFile, ...] = ()
     warnings: tuple[WarningInfo, ...] = ()
+    coverage: Literal["complete", "partial"] = "complete"
+    segments: tuple[SegmentInfo, ...] = ()
     fault: AnalysisError | None = None
     stage: Stage
     trace_id: str | None
@@ -82,8 +88,8 @@ def complete(
             accepted_at=job.accepted_at,
         ),
         outcome=outcome,
-        coverage="complete",
-        error=_error(ending),
+        coverage=ending.coverage,
+        error=error_of(ending.fault, ending.stage) if ending.fault else None,
         artifacts=artifacts,
         warnings=tuple(_warnings(job, ending)),
         profile=_profile(plan),
@@ -93,7 +99,8 @@ def complete(
         cost=ending.cost,
         estimate=plan.estimate if plan else None,
         attempts=attempts,
-        media=tuple(_media(index, medium) for index, medium in enumerate(plan.media)) if plan else (),
+        segments=ending.segments,
+        media=tuple(_media(index, medium, plan.cut) for index, medium in enumerate(plan.media)) if plan else (),
         timings=_timings(job, answer, now=now),
         trace_id=ending.trace_id,
         completed_at=now,
@@ -102,14 +109,12 @@ def complete(
     )
 
 
-def _error(ending: Ending) -> ErrorInfo | None:
-    fault = ending.fault
-    if fault is None:
-        return None
+def error_of(fault: AnalysisError, stage: Stage) -> ErrorInfo:
+    """What a completion says of a fault in that stage."""
     return ErrorInfo(
         code=fault.code,
         message=fault.message,
-        stage=ending.stage.value,
+        stage=stage.value,
         retryable=not isinstance(fault, FINAL),
         provider_code=fault.provider_code,
         http_status=fault.http_status,
@@ -139,7 +144,8 @@ def _profile(plan: AnalysisPlan | None) -> ProfileRef | None:
     return ProfileRef(name=plan.profile.name, version=plan.profile.version, schema_sha256=plan.schema.sha256)
 
 
-def _media(index: int, medium: PlannedMedia) -> MediaInfo:
+def _media(index: int, medium: PlannedMedia, cut: CutPlan | None) -> MediaInfo:
+    in_segments = cut is not None and cut.in_segments and cut.media_index == index
     stored = medium.objects[0] if medium.objects else None
     probed = medium.probed
     return MediaInfo(
@@ -155,7 +161,7 @@ def _media(index: int, medium: PlannedMedia) -> MediaInfo:
         duration_seconds=probed.duration_seconds if probed else None,
         fps=probed.fps if probed else None,
         size_bytes=sum(stored.size_bytes for stored in medium.objects) if medium.objects else None,
-        delivery=medium.delivery.value,
+        delivery=SEGMENTED if in_segments else medium.delivery.value,
     )
 
 

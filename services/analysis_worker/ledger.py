@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
-from analysis_worker.abridgement import add
+from analysis_worker.abridgement import add, corrected
 from analysis_worker.errors import StoreUnavailable
 from analysis_worker.ledger_format import (
     AnswerDocument,
@@ -27,7 +27,7 @@ from analysis_worker.object_store import ObjectStore, Occupied
 from analysis_worker.patience import finished_even_if_cancelled, undone_if_cancelled
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
     from datetime import datetime
 
     from analysis_worker.values import Job
@@ -100,6 +100,10 @@ class Claim:
         left = () if self._pristine else tuple(held for held in self._document.open if held.number != number)
         self._pristine = False
         self._document = replace(self._document, open=left)
+
+    def correct(self, known: Iterable[Attempt]) -> None:
+        """Put what segments know of their calls in the place of estimates: a start that died had not closed them."""
+        self._earlier = corrected(self._earlier, known)
 
     async def release(self) -> None:
         """Give up the claim with its attempts closed, so that the next worker need not wait (law 5)."""
@@ -243,7 +247,7 @@ class Ledger:
         """Every start of the request so far, oldest first. :raises LedgerUnreadable: when one cannot be read."""
         seen: list[SeenClaim] = []
         while (blob := await self._store.get(self._bucket, key := _claim_key(job, len(seen) + 1))) is not None:
-            document = decode_claim(blob.body, where=self._where(key))
+            document = decode_claim(blob.body, where=f"{self._bucket}/{key}")
             seen.append(SeenClaim(document=document, age_seconds=blob.age_seconds))
         return tuple(seen)
 
@@ -251,7 +255,7 @@ class Ledger:
         """The recorded end of the request, if it has one. :raises LedgerUnreadable: when it cannot be read."""
         key = _answer_key(job)
         blob = await self._store.get(self._bucket, key)
-        return decode_answer(blob.body, where=self._where(key)) if blob else None
+        return decode_answer(blob.body, where=f"{self._bucket}/{key}") if blob else None
 
     async def record(self, job: Job, *, completion: KafkaRecord, outcome: str) -> KafkaRecord:
         """Record the end of a request once and for all; returns what is recorded: ours, or what was there first."""
@@ -280,9 +284,6 @@ class Ledger:
         claim = self._held.get(job.ledger_prefix)
         if claim is not None:
             await claim.refresh()
-
-    def _where(self, key: str) -> str:
-        return f"{self._bucket}/{key}"
 
 
 async def _release_if_any(claim: Claim | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from analysis_worker.accounts import Accounts
 from analysis_worker.catalogue import load_catalogue
+from analysis_worker.cutter import Cutter
 from analysis_worker.errors import FeatureUnsupported, MediaMissing
 from analysis_worker.expectation import first_attempt
 from analysis_worker.ledger import Claim
@@ -22,7 +24,9 @@ from analysis_worker.planner import Planner
 from analysis_worker.probe import PathSource, ProbePool
 from analysis_worker.profiles import load_profiles
 from analysis_worker.retry import RetryPolicy
-from analysis_worker.scratch import ScratchSpace
+from analysis_worker.scratch import ScratchSpace, own_scratch_folder
+from analysis_worker.segment_tools import SegmentTools
+from analysis_worker.shrink import SPEEDS
 from analysis_worker.speech import KIND as SPEECH
 from analysis_worker.transport import build_client
 from analysis_worker.values import Delivered, Job, StoredObject
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
 BUCKET: Final = "local"
 """What a local request names as its bucket; its keys are paths."""
 CHUNK_BYTES: Final = 64 * 1024
+CALLS_AT_ONCE: Final = 4
 SCRATCH_BYTES: Final = 10 * 1024**3
 """As the worker has by default (WORKER_SCRATCH_BYTES)."""
 
@@ -107,30 +112,43 @@ async def analyse_locally(
     catalogue = load_catalogue(Path(model.catalogue_file) if model.catalogue_file else None)
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(
-            build_client(connections=4, connect_seconds=model.connect_seconds, read_seconds=model.total_seconds)
+            build_client(
+                connections=CALLS_AT_ONCE, connect_seconds=model.connect_seconds, read_seconds=model.total_seconds
+            )
+        )
+        scratch = ScratchSpace(total_bytes=SCRATCH_BYTES)
+        planner = Planner(
+            store=LocalFiles(),
+            pool=await stack.enter_async_context(ProbePool(children=1)),
+            catalogue=catalogue,
+            profiles=load_profiles(profiles),
+            allowed={request.tenant: (f"{BUCKET}/*",)},
+            url_hosts=frozenset(),
+            default_model=model.name,
+            region=model.region,
+            cutter=Cutter(),
+            scratch_bytes=SCRATCH_BYTES,
+            reduce_model=model.reduce_name,
+            speeds=SPEEDS,
         )
         line = Line(
-            planner=Planner(
-                store=LocalFiles(),
-                pool=await stack.enter_async_context(ProbePool(children=1)),
-                catalogue=catalogue,
-                profiles=load_profiles(profiles),
-                allowed={request.tenant: (f"{BUCKET}/*",)},
-                url_hosts=frozenset(),
-                default_model=model.name,
-                region=model.region,
-            ),
+            planner=planner,
             accounts=Accounts(catalogue=catalogue, region=model.region, today=lambda: _now().date()),
             api=ModelApi(settings=model, client=client, clock=time.monotonic, now=_now),
             policy=RetryPolicy(max_attempts=3),
             key=None,
-            scratch=ScratchSpace(total_bytes=SCRATCH_BYTES),
+            scratch=scratch,
             worker=WorkerInfo(name="media-analysis analyze", version=version("media-analysis")),
             now=_now,
+            segments=SegmentTools(
+                planner=planner,
+                space=scratch,
+                folder=stack.enter_context(own_scratch_folder()),
+                turns=asyncio.Semaphore(CALLS_AT_ONCE),
+            ),
         )
 
         def claim(job: Job) -> Claim:
-            planner = line.planner
             first = first_attempt(
                 job.request, catalogue=catalogue, profiles=planner.profiles, default_model=planner.default_model
             )

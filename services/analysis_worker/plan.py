@@ -6,31 +6,34 @@ show (decoded in a child process). Every later read carries the ETag that was se
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING
 
+from analysis_worker.cut_bounds import bounded
+from analysis_worker.cut_look import cut_plan
 from analysis_worker.errors import (
     FeatureUnsupported,
-    MediaEmpty,
     MediaKindUnsupported,
     ParameterInvalid,
     RequestExpired,
 )
 from analysis_worker.limits import require_budget
 from analysis_worker.media_access import require_access
-from analysis_worker.outline import check_sizes, check_turns, cost_bound, outline, read_wishes
-from analysis_worker.probe import HEAD_BYTES, HeadSource, ProbeSource, join_frames, probe
+from analysis_worker.media_facts import planned_medium
+from analysis_worker.outline import check_sizes, check_turns, conversation, cost_bound, outline, read_wishes
 from analysis_worker.schemas import compile_schema
 from analysis_worker.speech import SpokenBeside, choose_speech, most_sound_bytes
-from analysis_worker.values import AnalysisPlan, Delivery, Job, PlannedMedia, StoredObject
-from media_contracts import Estimate, MediaItem, Money
+from analysis_worker.tokens import InputTokens
+from analysis_worker.values import AnalysisPlan, Delivery, Job, PlannedMedia
+from media_contracts import Estimate, Money
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from analysis_worker.outline import Wishes
     from analysis_worker.planner import Planner
-    from analysis_worker.probed import ProbedMedia
     from analysis_worker.profiles import Profile, Profiles
     from analysis_worker.schemas import OutputSchema
     from media_contracts import AnalysisRequested
@@ -64,29 +67,65 @@ async def plan(
     check_turns(request, card=card, stored=Delivery.PRESIGNED if planner.store.public else Delivery.INLINE)
     items = (*request.media, *(item for turn in request.history for item in turn.media))
     require_access(items, tenant=request.tenant, allowed=planner.allowed, url_hosts=planner.url_hosts)
-    media = tuple([await _plan_media(item, index=index, planner=planner) for index, item in enumerate(items)])
-    made = outline(request, wishes, card=card, profile=profile, schema=schema, media=media)
-    check_sizes(request, wishes, made, card=card, media=media)
-    bound = cost_bound(wishes, made, card=card, region=planner.region, day=now.astimezone(UTC).date())
-    require_budget(max_cost=request.limits.max_cost, bound=bound, spent=spent, model=model)
-    return AnalysisPlan(
+    media = tuple([await planned_medium(item, index=index, planner=planner) for index, item in enumerate(items)])
+    base = AnalysisPlan(
         model=model,
         card=card,
         profile=profile,
         schema=schema,
         media=media,
-        messages=made.messages,
+        messages=conversation(request, card=card, profile=profile, schema=schema, detail=detail, speaks=wishes.speaks),
         parameters=wishes.parameters,
         pixels=wishes.pixels,
-        input_tokens=made.input_tokens,
-        unseen_tokens=made.unseen_tokens,
+        input_tokens=InputTokens(),
+        unseen_tokens=InputTokens(),
         reasoning_tokens=wishes.thinking.most_tokens(card),
-        estimate=Estimate(input_tokens=made.input_tokens.total, cost=bound),
+        estimate=Estimate(input_tokens=0),
         speech=speech,
         sound_bytes=most_sound_bytes(wishes.max_output_tokens(card)) if voice else 0,
         timelines=profile.timelines if request.output_schema is None else (),
         duration_seconds=_one_length(media),
     )
+    made = await _counted(request, base, wishes, planner=planner, now=now)
+    if spent is None or made.cut is None:  # what finished segments cost is known when the ledger was read
+        require_budget(max_cost=request.limits.max_cost, bound=made.estimate.cost, spent=spent, model=_priced(made))
+    return made
+
+
+async def _counted(
+    request: AnalysisRequested, base: AnalysisPlan, wishes: Wishes, *, planner: Planner, now: datetime
+) -> AnalysisPlan:
+    """The plan with its messages, counts and bound, of one call or of all into which a medium is cut."""
+    card, day = base.card, now.astimezone(UTC).date()
+    cut = await cut_plan(request, base, wishes, planner=planner)
+    if cut is not None:
+        return bounded(
+            request,
+            base,
+            cut,
+            reduce_card=planner.catalogue.card(cut.reduce_model) if cut.in_segments else card,
+            public=planner.store.public,
+            region=planner.region,
+            day=day,
+        )
+    made = outline(request, wishes, card=card, profile=base.profile, schema=base.schema, media=base.media)
+    check_sizes(request, wishes, made, card=card, media=base.media)
+    return replace(
+        base,
+        messages=made.messages,
+        input_tokens=made.input_tokens,
+        unseen_tokens=made.unseen_tokens,
+        estimate=Estimate(
+            input_tokens=made.input_tokens.total,
+            cost=cost_bound(wishes, made, card=card, region=planner.region, day=day),
+        ),
+    )
+
+
+def _priced(made: AnalysisPlan) -> str:
+    """Whose price a rejection is about."""
+    reduction = made.cut.reduction if made.cut is not None else None
+    return made.cut.reduce_model if made.cut and reduction is not None and reduction.cost is None else made.model
 
 
 def _one_length(media: Sequence[PlannedMedia]) -> float | None:
@@ -99,7 +138,8 @@ def _require_supported(job: Job) -> None:
     request = job.request
     missing = {
         f"route {request.route!r}": request.route not in {"auto", "live"},
-        "media[].clip": any(item.clip is not None for item in request.media),
+        "clip of what no store of ours holds": any(item.clip is not None and item.url for item in request.media),
+        "clip in history[]": any(item.clip is not None for turn in request.history for item in turn.media),
     }
     if asked := [name for name, is_asked in missing.items() if is_asked]:
         raise FeatureUnsupported(f"this release has no {', '.join(asked)}: leave it out")
@@ -125,31 +165,3 @@ def _profile(job: Job, profiles: Profiles) -> Profile:
     if job.request.profile is not None:
         return profiles.get(job.request.profile)
     return profiles.default_for(item.kind for item in job.request.media)
-
-
-async def _plan_media(item: MediaItem, *, index: int, planner: Planner) -> PlannedMedia:
-    urls = item.urls or ((item.url,) if item.url is not None else ())
-    if urls:
-        return PlannedMedia(item=item, delivery=Delivery.URL, urls=urls)
-    keys = item.keys or (item.key or "",)
-    objects = tuple([await planner.store.stat(item.bucket or "", key, item.version_id) for key in keys])
-    for stored in objects:
-        if stored.size_bytes == 0:
-            raise MediaEmpty(f"media[{index}] {stored.bucket}/{stored.key} has no bytes: upload it again")
-    probed = [await _probe(item, stored, index=index, planner=planner) for stored in objects]
-    return PlannedMedia(
-        item=item,
-        delivery=Delivery.PRESIGNED if planner.store.public else Delivery.INLINE,
-        objects=objects,
-        probed=join_frames(probed) if item.kind == "frames" else probed[0],
-    )
-
-
-async def _probe(item: MediaItem, stored: StoredObject, *, index: int, planner: Planner) -> ProbedMedia:
-    source: ProbeSource
-    if item.kind in {"audio", "video"}:
-        source = planner.store.film_source(stored, index=index, kind=item.kind)
-    else:
-        head = await planner.store.read_head(stored, size_bytes=min(HEAD_BYTES, stored.size_bytes))
-        source = HeadSource(index=index, kind=item.kind, size_bytes=stored.size_bytes, head=head)
-    return await probe(source, pool=planner.pool)

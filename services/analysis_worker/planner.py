@@ -9,9 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from analysis_worker.catalogue import Catalogue
+    from analysis_worker.cutter import Cutter
     from analysis_worker.media_store import MediaStore
     from analysis_worker.probe import ProbePool
     from analysis_worker.profiles import Profiles
+    from analysis_worker.shrink import Speeds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,3 +28,9 @@ class Planner:
     url_hosts: frozenset[str]
     default_model: str
     region: str
+    cutter: Cutter
+    scratch_bytes: int
+    """All that there is for pieces of long media."""
+    reduce_model: str
+    """The text model that makes one answer out of the segments'."""
+    speeds: Speeds

@@ -78,6 +78,12 @@ def reduce_parts(parts: Sequence[Part], *, schema: OutputSchema, timelines: Sequ
     return ToReduce(schema=compile_schema(rest), parts=tuple(parts), timelines=lists, whole=schema)
 
 
+def needs_model(schema: OutputSchema, timelines: Sequence[str]) -> bool:
+    """Whether answers to this schema may differ in anything but the timelines that are put together here."""
+    rest, _ = _without(schema.document, timelines)
+    return bool(rest.get("properties")) or rest.get("additionalProperties") is not False
+
+
 def reduction_messages(
     asked: ToReduce,
     *,
@@ -112,7 +118,7 @@ def joined(asked: ToReduce, reduced: Findings) -> Findings:
 def gaps_of(parts: Sequence[Part]) -> tuple[tuple[float, float], ...]:
     """The stretches of the medium that no answer covers, from and to in seconds; none when coverage is complete."""
     found: list[tuple[float, float]] = []
-    covered, end = 0.0, 0.0
+    covered = end = parts[0].segment.start_seconds if parts else 0.0
     for part in parts:
         end = part.segment.end_seconds
         if part.value is None:

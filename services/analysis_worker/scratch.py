@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import os
 import shutil
+import tempfile
+import uuid
 from collections import deque
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from analysis_worker.errors import ScratchTooSmall
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
 
 _LOCK: Final = "lock"
 
@@ -126,6 +129,14 @@ def scratch_folder(parent: Path, *, name: str) -> Iterator[Path]:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def own_scratch_folder() -> Iterator[Path]:
+    """That of this process, below the folder for temporary files (TMPDIR)."""
+    parent = Path(tempfile.gettempdir()) / "media-analysis-scratch"
+    with scratch_folder(parent, name=f"{os.getpid()}-{uuid.uuid4().hex}") as folder:
+        yield folder
 
 
 def _remove_if_left(folder: Path) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PREFIX: Final = "scratch/"
 SWEPT_AFTER_SECONDS: Final = 2 * 86_400.0
 """Older than any request with the default deadline can be."""
+SWEEP_SECONDS: Final = 3600.0
 FORMATS: Final = ("mp4", "mp3", "aac", "wav", "amr")
 """All that a cut can be written as: a crash leaves nobody who knows which it was."""
 _CHUNK_BYTES: Final = 256 * 1024
@@ -77,6 +78,18 @@ async def sweep(store: ObjectStore, bucket: str, *, older_than_seconds: float = 
     left = await store.keys_below(bucket, PREFIX, older_than_seconds=older_than_seconds, most=_MOST_SWEPT)
     await remove(store, bucket, left)
     return len(left)
+
+
+async def swept_for_ever(store: ObjectStore, bucket: str) -> None:
+    """Sweep now and every hour; a store that cannot list them keeps them until the next time."""
+    while True:
+        try:
+            if count := await sweep(store, bucket):
+                log.info("scratch swept", extra={"event": "scratch_swept", "count": count})
+        except Exception as error:  # noqa: BLE001 - nothing depends on it
+            fault = str(error) or type(error).__name__
+            log.warning("scratch not swept", extra={"event": "scratch_not_swept", "error": fault})
+        await asyncio.sleep(SWEEP_SECONDS)
 
 
 async def remove(store: ObjectStore, bucket: str, keys: Iterable[str]) -> None:

@@ -9,18 +9,26 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from analysis_worker.limits import fits_inline
+from analysis_worker.outline import Outline, check_sizes, cost_bound, outline
 from analysis_worker.prompt import Message, TextPart
 from analysis_worker.segments import Cut
 from analysis_worker.shrink import piece_bits
+from analysis_worker.tokens import InputTokens, text_tokens
 from analysis_worker.values import Delivery
+from media_contracts import Estimate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
     from analysis_worker.cards import ModelCard
+    from analysis_worker.cut_plan import CutPlan
     from analysis_worker.segments import Segment
-    from analysis_worker.values import PlannedMedia
+    from analysis_worker.values import AnalysisPlan, PlannedMedia
+    from media_contracts import AnalysisRequested
 
+KIND: Final = "segment"
+"""What the attempts of one of several segments are."""
 NOTE: Final = (
     "The medium above is part {number} of {count} of a longer one, cut out of it; it may begin and end in the middle of"
     " a sentence or scene. Tell this part alone. Times are seconds from the start of this part."
@@ -49,3 +57,45 @@ def segment_messages(messages: Sequence[Message], segment: Segment, *, count: in
     *before, last = messages
     note = TextPart(text=NOTE.format(number=segment.index + 1, count=count))
     return (*before, replace(last, parts=(*last.parts, note)))
+
+
+def call_about(
+    request: AnalysisRequested,
+    whole: AnalysisPlan,
+    cut: CutPlan,
+    segment: Segment,
+    piece: PlannedMedia,
+    *,
+    region: str,
+    day: date,
+) -> AnalysisPlan:
+    """The call about one piece, held against the card's limits; `whole` is the plan whose medium is cut.
+
+    It sees the request's other media whole. Raises what `check_sizes` and `outline` raise.
+    """
+    media = tuple(piece if index == cut.media_index else medium for index, medium in enumerate(whole.media))
+    made = outline(request, cut.wishes, card=whole.card, profile=whole.profile, schema=whole.schema, media=media)
+    if cut.in_segments:
+        made = _noted(made, segment, count=len(cut.segments))
+    check_sizes(request, cut.wishes, made, card=whole.card, media=media)
+    bound = cost_bound(cut.wishes, made, card=whole.card, region=region, day=day)
+    return replace(
+        whole,
+        media=media,
+        messages=made.messages,
+        input_tokens=made.input_tokens,
+        unseen_tokens=made.unseen_tokens,
+        estimate=Estimate(input_tokens=made.input_tokens.total, cost=bound),
+        duration_seconds=None if whole.duration_seconds is None else segment.length_seconds,
+        kind=KIND if cut.in_segments else whole.kind,
+        segment=segment.index if cut.in_segments else None,
+        can_lessen=False,
+        cut=None,
+    )
+
+
+def _noted(made: Outline, segment: Segment, *, count: int) -> Outline:
+    messages = segment_messages(made.messages, segment, count=count)
+    [*_, note] = messages[-1].parts
+    words = text_tokens(note.text) if isinstance(note, TextPart) else 0
+    return replace(made, messages=messages, input_tokens=made.input_tokens + InputTokens(text=words))

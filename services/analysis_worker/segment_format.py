@@ -1,7 +1,8 @@
 """Pure: the plan and the segments of a long request to and from the JSON in the ledger (format 1; golden files).
 
-`plan.json` is written before the first segment is asked, `segment-{n}.json` when one has ended. A segment names the
-plan that it belongs to by the hash of the plan's bytes: those of a plan that was discarded are never taken for ours.
+`plan.json` is written before the first segment is asked, `segment-{n}.json` when one has ended, `reduction.json` when
+one answer was made of them. Both name the plan that they belong to by the hash of its bytes: those of a plan that was
+discarded are never taken for ours.
 """
 
 from __future__ import annotations
@@ -76,6 +77,18 @@ class SegmentDocument:
     attempts: tuple[Attempt, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReductionDocument:
+    """What a text model made of the segments that `answered`: its findings, as text, and its calls."""
+
+    plan_sha256: Sha256
+    answered: tuple[Count, ...]
+    model: str
+    finish_reason: str | None = None
+    findings: str
+    attempts: tuple[Attempt, ...] = ()
+
+
 def encode_plan(plan: PlanDocument) -> bytes:
     """A plan as JSON."""
     return orjson.dumps({"format": FORMAT, **asdict(plan)})
@@ -124,6 +137,21 @@ def decode_segment(body: bytes, *, where: str) -> SegmentDocument:
     return segment
 
 
+def encode_reduction(reduction: ReductionDocument) -> bytes:
+    """A reduction as JSON; its findings are text, unchanged."""
+    fields = {name: getattr(reduction, name) for name in reduction.__slots__}
+    attempts = [attempt.model_dump(mode="json") for attempt in reduction.attempts]
+    return orjson.dumps({"format": FORMAT, **fields, "attempts": attempts})
+
+
+def decode_reduction(body: bytes, *, where: str) -> ReductionDocument:
+    """A reduction from JSON. :raises LedgerUnreadable: when the object `where` holds anything else."""
+    try:
+        return _reductions().validate_json(orjson.dumps(load_document(body, where=where)), strict=True)
+    except ValidationError as error:
+        raise broken_document(where, error) from None
+
+
 SUCCEEDED = "succeeded"
 
 
@@ -135,3 +163,8 @@ def _plans() -> TypeAdapter[PlanDocument]:
 @cache
 def _segments() -> TypeAdapter[SegmentDocument]:
     return TypeAdapter(SegmentDocument)
+
+
+@cache
+def _reductions() -> TypeAdapter[ReductionDocument]:
+    return TypeAdapter(ReductionDocument)

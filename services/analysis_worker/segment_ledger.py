@@ -1,4 +1,4 @@
-"""A long request's plan and ended segments in, what of them an earlier start has left out: `plan.json`, `segment-{n}.json`.
+"""A long request's plan and ended segments in, what of them an earlier start has left out: `plan.json` and what follows.
 
 They lie beside the claims of the request. The plan is created conditionally before the first segment is asked and
 replaced only as the one that was read, so that two workers never ask by two plans.
@@ -15,15 +15,19 @@ from analysis_worker.object_store import Occupied
 from analysis_worker.resume import GoOn, StartOver, finished, resume
 from analysis_worker.segment_format import (
     PlanDocument,
+    ReductionDocument,
     SegmentDocument,
     decode_plan,
+    decode_reduction,
     decode_segment,
     encode_plan,
+    encode_reduction,
     encode_segment,
+    plan_sha256,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from analysis_worker.object_store import ObjectStore
     from media_contracts import WarningInfo
@@ -38,6 +42,8 @@ class Settled:
 
     plan: PlanDocument
     finished: Mapping[int, SegmentDocument]
+    is_first: bool = False
+    """Whether no plan lay there: nothing can be left of an earlier start."""
     warning: WarningInfo | None = None
 
 
@@ -58,7 +64,7 @@ class SegmentLedger:
         recorded = await self.plan()
         if recorded is None:
             await self._put_plan(planned, etag=None)
-            return Settled(plan=planned, finished={})
+            return Settled(plan=planned, finished={}, is_first=True)
         document, etag = recorded
         match resume(planned, document):
             case GoOn(plan=plan):
@@ -78,6 +84,20 @@ class SegmentLedger:
     async def record(self, segment: SegmentDocument) -> None:
         """Write down how a segment ended, over what an earlier plan or try has left."""
         await self._store.put(self._bucket, self._key(segment.index), encode_segment(segment), content_type=_JSON)
+
+    async def reduction(self, plan: PlanDocument, answered: Sequence[int]) -> ReductionDocument | None:
+        """The one answer that was made of these very segments. :raises LedgerUnreadable: when it cannot be read."""
+        key = f"{self._prefix}reduction.json"
+        blob = await self._store.get(self._bucket, key)
+        if blob is None:
+            return None
+        found = decode_reduction(blob.body, where=f"{self._bucket}/{key}")
+        return found if (found.plan_sha256, found.answered) == (plan_sha256(plan), tuple(answered)) else None
+
+    async def record_reduction(self, reduction: ReductionDocument) -> None:
+        """Write down the one answer, before anything else is done with it."""
+        key = f"{self._prefix}reduction.json"
+        await self._store.put(self._bucket, key, encode_reduction(reduction), content_type=_JSON)
 
     async def _put_plan(self, plan: PlanDocument, *, etag: str | None) -> None:
         try:

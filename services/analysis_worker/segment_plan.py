@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
 import orjson
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from analysis_worker.shrink import Speeds
     from analysis_worker.values import AnalysisPlan, Job
 
+_NEAR_SECONDS: Final = 0.1
+"""How far a key frame may lie from a clip's start so that the clip is copied from there."""
 _SPARE: Final = 1.3
 """As `segment_media.need_bytes`: a copy may be denser than its share of the whole."""
 
@@ -51,12 +53,17 @@ class InSegments:
     copies: bool
 
 
+Shape: TypeAlias = Whole | Shrunk | InSegments
+"""How one medium is asked about."""
+
+
 def shape_of(
-    probed: ProbedMedia, *, card: ModelCard, detail: DetailLevel, public: bool, speeds: Speeds
-) -> Whole | Shrunk | InSegments:
+    probed: ProbedMedia, *, card: ModelCard, detail: DetailLevel | None, public: bool, speeds: Speeds
+) -> Shape:
     """How one medium is asked about; `public` is whether the model can reach the store.
 
-    What fits no way stays whole, and `check_item` refuses it by name.
+    Without a level only what the card does not take whole is cut. What fits no way stays whole, and `check_item`
+    refuses it by name.
     """
     most = longest_seconds(probed.kind, card=card, detail=detail)
     length = probed.duration_seconds
@@ -79,15 +86,47 @@ def shape_of(
     return InSegments(longest_seconds=encoded, copies=False)
 
 
-def cut_up(probed: ProbedMedia, shape: InSegments, look: FilmLook, *, card: ModelCard) -> tuple[Segment, ...]:
-    """The segments of a medium of that shape, after a look at where it can be cut."""
-    return segments_of(
-        duration_seconds=probed.duration_seconds or 0.0,
-        longest_seconds=shape.longest_seconds,
+def cut_up(
+    probed: ProbedMedia,
+    shape: Shape,
+    look: FilmLook,
+    *,
+    card: ModelCard,
+    start_seconds: float = 0.0,
+    end_seconds: float | None = None,
+) -> tuple[Segment, ...]:
+    """The segments of a medium of that shape, after a look at where it can be cut; one for what is not in segments.
+
+    `start_seconds` and `end_seconds` are those of a clip: what lies outside is in no segment.
+    """
+    length = (probed.duration_seconds or 0.0 if end_seconds is None else end_seconds) - start_seconds
+    match shape:
+        case Shrunk():
+            return (Segment(index=0, start_seconds=start_seconds, end_seconds=start_seconds + length, cut=Cut.ENCODE),)
+        case Whole():
+            longest, copies = length, look.copies
+        case InSegments(longest_seconds=longest, copies=wanted):
+            copies = wanted and look.copies
+        case _:
+            assert_never(shape)
+    keys = look.key_frames
+    found = segments_of(
+        duration_seconds=length,
+        longest_seconds=longest,
         shortest_seconds=card.media_limits(probed.kind).seconds_min or 0.0,
-        key_frames=look.key_frames,
-        copies=shape.copies and look.copies,
+        key_frames=None if keys is None else [key - start_seconds for key in keys if key >= start_seconds],
+        copies=copies,
     )
+    moved = [_later(segment, start_seconds) for segment in found]
+    if start_seconds > 0 and keys is not None and not any(abs(key - start_seconds) < _NEAR_SECONDS for key in keys):
+        # A copy would begin with the next key frame, and the clip's first pictures would be missing.
+        moved[0] = replace(moved[0], cut=Cut.ENCODE)
+    return tuple(moved)
+
+
+def _later(segment: Segment, by_seconds: float) -> Segment:
+    start, end = segment.start_seconds + by_seconds, segment.end_seconds + by_seconds
+    return replace(segment, start_seconds=round(start, 6), end_seconds=round(end, 6))
 
 
 def order_of(

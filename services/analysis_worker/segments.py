@@ -58,12 +58,13 @@ class Segment:
         return self.start_seconds + self.overlap_seconds / 2
 
 
-def longest_seconds(kind: Kind, *, card: ModelCard, detail: DetailLevel) -> float | None:
+def longest_seconds(kind: Kind, *, card: ModelCard, detail: DetailLevel | None) -> float | None:
     """The longest medium that one call is given: the card's limit or the level's recommendation, whichever is less.
 
-    Null for a kind without a length. Raises `MediaKindUnsupported` for one that the model does not take.
+    Without a level the card's limit alone. Null for a kind without a length. Raises `MediaKindUnsupported` for one
+    that the model does not take.
     """
-    known = [card.media_limits(kind).seconds_max, detail.recommended_seconds(kind)]
+    known = [card.media_limits(kind).seconds_max, detail.recommended_seconds(kind) if detail else None]
     return min((seconds for seconds in known if seconds is not None), default=None)
 
 

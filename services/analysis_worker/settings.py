@@ -102,6 +102,8 @@ class ModelSettings(BaseSettings):
         default=None, validation_alias=AliasChoices("api_key", "MODEL_API_KEY", "DASHSCOPE_API_KEY")
     )
     name: str = "qwen3.5-omni-plus"
+    reduce_name: str = "qwen-plus"
+    """The text model that makes one answer out of those about the segments of a long medium."""
     region: str = "beijing"
     """Selects the price list of the catalogue."""
     catalogue_file: str | None = None

@@ -47,6 +47,10 @@ class Speeds:
     sound_seconds_per_second: float = 60.0
 
 
+SPEEDS: Final = Speeds(upload_bytes_per_second=10_000_000)
+"""J: a good line; a medium must be large for its line before encoding it is worth the time."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shrink:
     """How to encode it: bits a second, pixels a picture at most, and the bytes that it then has at most."""

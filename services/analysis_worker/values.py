@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from analysis_worker.catalogue import ModelCard
+    from analysis_worker.cut_plan import CutPlan
     from analysis_worker.probed import ProbedMedia
     from analysis_worker.profiles import Profile
     from analysis_worker.prompt import Message
@@ -138,7 +139,8 @@ class AnalysisPlan:
     """What a truncated answer has said already; the call asks for the rest."""
     can_lessen: bool = False
     """Whether it could be asked in pieces instead."""
-
+    cut: CutPlan | None = None
+    """How its long medium is cut; None: one call about the media as they are."""
 
     @property
     def max_output_tokens(self) -> int:

@@ -3,11 +3,11 @@
 AnalysisError
 ├── Rejected            completion `rejected`: no model call was made for it
 │   ├── RequestExpired MediaForbidden MediaMissing MediaEmpty MediaUndecodable MediaTypeMismatch
-│   ├── MediaTooLarge MediaTooMany MediaDimensions MediaDuration MediaKindUnsupported MediaMixUnsupported
+│   ├── MediaTooLarge MediaTooMany MediaDimensions MediaDuration ClipInvalid MediaKindUnsupported MediaMixUnsupported
 │   └── ProfileUnknown ProfileNotSpoken ModelUnknown SchemaInvalid FeatureUnsupported ParameterInvalid
 │       InputTooLong ScratchTooSmall BudgetExceeded CurrencyMismatch
 ├── Failed              completion `failed`: asked, or worth no further call
-│   ├── DeadlineExceeded WorkerCrashed InternalError MediaChanged
+│   ├── DeadlineExceeded WorkerCrashed InternalError MediaChanged ReductionFailed
 │   ├── ProviderUnauthorized ProviderBilling (ModelQuotaUsed) ProviderRefused (ModelMissing) ContentFiltered
 │   └── AnswerTruncated AnswerNotJson AnswerWrongShape AnswerEmpty
 ├── Retryable           the same call may succeed later; completes as `failed` under its code when tries run out
@@ -48,10 +48,12 @@ from analysis_worker.errors.failed import (
     ProviderBilling,
     ProviderRefused,
     ProviderUnauthorized,
+    ReductionFailed,
     WorkerCrashed,
 )
 from analysis_worker.errors.rejected import (
     BudgetExceeded,
+    ClipInvalid,
     CurrencyMismatch,
     FeatureUnsupported,
     InputTooLong,
@@ -102,6 +104,7 @@ __all__ = [
     "BudgetExceeded",
     "CallCancelled",
     "CallTimeout",
+    "ClipInvalid",
     "ContentFiltered",
     "CurrencyMismatch",
     "DeadLettered",
@@ -142,6 +145,7 @@ __all__ = [
     "ProviderUnreachable",
     "PutOff",
     "RecordTooLarge",
+    "ReductionFailed",
     "Rejected",
     "RequestExpired",
     "Retryable",

@@ -70,6 +70,12 @@ class ContentFiltered(Failed):
     code = "content_filtered"
 
 
+class ReductionFailed(Failed):
+    """The segments were answered, and no one answer could be made out of them; the message names the last call's fault."""
+
+    code = "reduction_failed"
+
+
 class AnswerTruncated(Failed):
     """The answer ended with `finish_reason: length`; a prefix is never called a success."""
 

@@ -69,6 +69,12 @@ class MediaDuration(Rejected):
     code = "media_duration"
 
 
+class ClipInvalid(Rejected):
+    """A clip that lies outside its medium."""
+
+    code = "clip_invalid"
+
+
 class MediaKindUnsupported(Rejected):
     """The model, or this release, takes no media of this kind."""
 

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from opentelemetry.context import get_current
 
@@ -25,8 +25,10 @@ from analysis_worker.errors import (
 from analysis_worker.fallback import Candidates
 from analysis_worker.fetch import fetch
 from analysis_worker.patience import patiently
+from analysis_worker.pipeline.in_segments import ask_in_segments
 from analysis_worker.pipeline.speaking import NOT_SPOKEN, Spoken
 from analysis_worker.plan import plan
+from analysis_worker.segment_media import SegmentStore
 from analysis_worker.speech import SpokenAfter
 from analysis_worker.tries import most_counted
 from analysis_worker.validate import judge
@@ -40,9 +42,10 @@ if TYPE_CHECKING:
     from analysis_worker.ledger import Claim
     from analysis_worker.media_pipe import MediaPipe
     from analysis_worker.pipeline.line import Line
+    from analysis_worker.pipeline.one_answer import InSegmentsAsked
     from analysis_worker.stream import Answer
     from analysis_worker.wav import WavFile
-    from media_contracts import KafkaRecord
+    from media_contracts import KafkaRecord, SegmentInfo, WarningInfo
 
     Later = Callable[[float], KafkaRecord | None]
     """Seconds to wait → the copy for a retry topic, or None when none would be in time."""
@@ -60,6 +63,9 @@ class Work:
     answer: Answer | None = None
     findings: Findings | None = None
     spoken: Spoken = NOT_SPOKEN
+    coverage: Literal["complete", "partial"] = "complete"
+    segments: tuple[SegmentInfo, ...] = ()
+    warnings: list[WarningInfo] = field(default_factory=list)
 
     def hear(self, answer: Answer) -> None:
         """Keep the latest answer, whole or not."""
@@ -68,6 +74,12 @@ class Work:
     def take(self, asked: Asked) -> None:
         """Keep a good answer."""
         self.answer, self.findings = asked.answer, asked.findings
+
+    def take_pieces(self, asked: InSegmentsAsked) -> None:
+        """Keep a good answer about a medium that was cut."""
+        self.answer, self.findings = asked.answer, asked.findings
+        self.coverage, self.segments = asked.coverage, asked.segments
+        self.warnings += asked.warnings
 
 
 @dataclass(kw_only=True, slots=True)
@@ -129,11 +141,15 @@ class Answering:
             work.plan = planned = replace(planned, reason=self._models.reason)
         with journey.stage(Stage.ASK):
             asker = self._asker()
-            if kept is None:
-                work.take(await ask(job, planned, claim, asker=asker))
-            else:
+            in_segments = planned.cut is not None and planned.cut.in_segments
+            if kept is not None and not in_segments:
                 work.take(Asked(answer=kept.answer(), findings=judge(kept.answer(), planned)))
-        if kept is None:
+            elif planned.cut is not None:
+                tools, warn = self.line.segments, work.warnings.append
+                work.take_pieces(await ask_in_segments(job, planned, claim, asker=asker, tools=tools, warn=warn))
+            else:
+                work.take(await ask(job, planned, claim, asker=asker))
+        if kept is None and not in_segments:  # segments and what is made of them are in the ledger already
             await self._keep()
         return asker
 
@@ -186,7 +202,11 @@ class Answering:
             reading = stack.enter_context(ExitStack())
             reading.enter_context(self.journey.fetching())
             pipe = await stack.enter_async_context(
-                fetch(planned, store=self.line.planner.store, signed_seconds=self.line.api.signed_seconds)
+                fetch(
+                    planned,
+                    store=SegmentStore(store=self.line.planner.store),
+                    signed_seconds=self.line.api.signed_seconds,
+                )
             )
             if not any(medium.delivery is Delivery.INLINE for medium in planned.media):
                 reading.close()  # the model reads by itself; only a byte pipe lasts as long as the call

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from analysis_worker.planner import Planner
     from analysis_worker.retry import RetryPolicy
     from analysis_worker.scratch import ScratchSpace
+    from analysis_worker.segment_tools import SegmentTools
     from analysis_worker.wav import WavFile
     from media_contracts import AnalysisCompleted, Artifact, WorkerInfo
 
@@ -62,6 +63,7 @@ class Line:
     scratch: ScratchSpace
     worker: WorkerInfo
     now: Callable[[], datetime]
+    segments: SegmentTools
     analyses: AnalysisLedger | None = None
     """Where a validated answer waits while it is read aloud; None: there is no ledger."""
 
@@ -116,7 +118,9 @@ class Line:
             findings=work.findings if fault is None else None,
             spoken=work.spoken.file,
             subtitles=subtitles.files,
-            warnings=(*work.spoken.warnings, *subtitles.warnings),
+            coverage=work.coverage,
+            segments=work.segments,
+            warnings=(*work.warnings, *work.spoken.warnings, *subtitles.warnings),
             fault=fault,
             stage=journey.current,
             trace_id=journey.trace_id,

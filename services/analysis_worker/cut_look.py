@@ -1,0 +1,82 @@
+"""In: a request's planned media. Out: the `CutPlan` of the one that is too long or too large, after a look at it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from analysis_worker.absolute_times import timelines_of
+from analysis_worker.cut_bounds import require_scratch
+from analysis_worker.cut_plan import CutPlan, choose_cut
+from analysis_worker.errors import FeatureUnsupported
+from analysis_worker.probe import HeadSource, PathSource, UrlSource
+from analysis_worker.segment_plan import cut_up
+from analysis_worker.speech import SpokenBeside
+
+if TYPE_CHECKING:
+    from analysis_worker.cutter import FilmSource
+    from analysis_worker.media_store import MediaStore
+    from analysis_worker.outline import Wishes
+    from analysis_worker.planner import Planner
+    from analysis_worker.values import AnalysisPlan, PlannedMedia
+    from media_contracts import AnalysisRequested
+
+
+async def cut_plan(
+    request: AnalysisRequested, plan: AnalysisPlan, wishes: Wishes, *, planner: Planner
+) -> CutPlan | None:
+    """How the request's long medium is cut; None: nothing is.
+
+    Raises what `choose_cut`, `require_scratch` and `Cutter.look` raise.
+    """
+    if isinstance(plan.speech, SpokenBeside):
+        # Its sound has room on scratch space as well: who holds a piece and waits for that could wait for himself.
+        if any(item.clip is not None for item in request.media):
+            raise FeatureUnsupported(
+                f"the profile {plan.profile.name!r} answers in speech in the same call, and then a medium is sent whole;"
+                " leave out clip or speech"
+            )
+        return None
+    choice = choose_cut(
+        plan.media[: len(request.media)],
+        card=plan.card,
+        detail=wishes.detail,
+        public=planner.store.public,
+        speeds=planner.speeds,
+        in_one_call=plan.profile.free_text,
+    )
+    if choice is None:
+        return None
+    medium = plan.media[choice.media_index]
+    source = film_source(planner.store, medium, choice.media_index)
+    probed = medium.probed
+    if probed is None:
+        raise ValueError(f"media[{choice.media_index}] was chosen to be cut and was not probed")
+    cut = CutPlan(
+        media_index=choice.media_index,
+        segments=cut_up(
+            probed,
+            choice.shape,
+            await planner.cutter.look(source),
+            card=plan.card,
+            start_seconds=choice.start_seconds,
+            end_seconds=choice.end_seconds,
+        ),
+        wishes=wishes,
+        timelines=plan.timelines or timelines_of(plan.schema.document),
+        reduce_model=planner.reduce_model,
+    )
+    require_scratch(plan, cut, source, public=planner.store.public, scratch_bytes=planner.scratch_bytes)
+    return cut
+
+
+def film_source(store: MediaStore, medium: PlannedMedia, index: int) -> FilmSource:
+    """Where a child process reads the medium; signed anew each time, for a signature does not live long."""
+    kind = medium.item.kind
+    source = store.film_source(medium.objects[0], index=index, kind=kind)
+    match source:
+        case UrlSource() | PathSource():
+            return source
+        case HeadSource():
+            raise ValueError(f"media[{index}] ({kind}) is no film or recording of the store")
+        case _:
+            assert_never(source)

@@ -1,0 +1,133 @@
+"""A segment of a long medium in, its answer out: cut on scratch space, sent or uploaded, asked like any call."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC
+from typing import TYPE_CHECKING, Final
+
+from analysis_worker.accounts import spent
+from analysis_worker.ask import Asked, Asker, ask
+from analysis_worker.cut_bounds import total_of
+from analysis_worker.cut_look import film_source
+from analysis_worker.errors import MediaTooLarge, ProbeUnavailable, StoreUnavailable
+from analysis_worker.limits import require_budget
+from analysis_worker.scratch_objects import ScratchObjects
+from analysis_worker.segment_call import call_about
+from analysis_worker.segment_media import cut_on_scratch, piece_of
+from analysis_worker.segment_plan import order_of
+from analysis_worker.segments import Cut, Segment
+from analysis_worker.values import Delivery
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from analysis_worker.cut_plan import CutPlan
+    from analysis_worker.ledger import Claim
+    from analysis_worker.segment_tools import SegmentTools
+    from analysis_worker.values import AnalysisPlan, Job, PlannedMedia
+    from media_contracts import Money
+
+log = logging.getLogger(__name__)
+OUTAGE_PAUSE_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PieceAsked:
+    """A good answer about a piece, and where its zero lies in the medium."""
+
+    asked: Asked
+    start_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pieces:
+    """The pieces of one request's long medium, and what asks about them."""
+
+    job: Job
+    whole: AnalysisPlan
+    cut: CutPlan
+    claim: Claim
+    asker: Asker
+    tools: SegmentTools
+    under_way: dict[int, Money | None] = field(default_factory=dict)
+    """What the calls that are being made may cost, by segment."""
+
+    @property
+    def objects(self) -> ScratchObjects | None:
+        """The request's scratch objects; None: there is no store for them."""
+        tools, job = self.tools, self.job
+        if tools.store is None:
+            return None
+        return ScratchObjects(
+            store=tools.store, bucket=tools.bucket, tenant=job.identity.tenant, completion_id=job.completion_id
+        )
+
+    @property
+    def today(self) -> date:
+        """The day whose prices hold."""
+        return self.asker.now().astimezone(UTC).date()
+
+    def call(self, segment: Segment, piece: PlannedMedia) -> AnalysisPlan:
+        """The call about that piece. Raises what `call_about` raises."""
+        region = self.tools.planner.region
+        return call_about(self.job.request, self.whole, self.cut, segment, piece, region=region, day=self.today)
+
+    def require_budget(self, bound: Money | None, *, model: str) -> None:
+        """Hold a bound against what is left beside the calls that are under way.
+
+        Raises what `limits.require_budget` raises.
+        """
+        paid = spent(self.claim.attempts)
+        others = [cost for cost in (paid, *self.under_way.values()) if cost is not None]
+        require_budget(max_cost=self.job.request.limits.max_cost, bound=bound, spent=total_of(others), model=model)
+
+    async def ask(self, segment: Segment) -> PieceAsked:
+        """Cut it and ask about it; a store that does not answer is waited for here, for others are in mid-call.
+
+        Raises what `ask`, `Cutter.cut`, `call_about` and `limits.require_budget` raise.
+        """
+        while True:
+            try:
+                return await self._cut_and_asked(segment)
+            except MediaTooLarge:
+                if segment.cut is not Cut.COPY:
+                    raise
+                segment = replace(segment, cut=Cut.ENCODE)  # denser here than elsewhere: encoded it fits
+            except (StoreUnavailable, ProbeUnavailable) as error:
+                event = "store_retried" if isinstance(error, StoreUnavailable) else "probe_retried"
+                log.warning("a segment waits", extra={"event": event, "error": error.message})
+                await asyncio.sleep(OUTAGE_PAUSE_SECONDS)
+
+    async def _cut_and_asked(self, segment: Segment) -> PieceAsked:
+        tools, whole, index = self.tools, self.whole, self.cut.media_index
+        medium, store = whole.media[index], tools.planner.store
+        if medium.probed is None:
+            raise ValueError(f"media[{index}] is cut and was not probed")
+        order = order_of(
+            film_source(store, medium, index),
+            segment,
+            medium.probed,
+            card=whole.card,
+            public=store.public,
+            path=tools.folder / f"{self.job.completion_id}-{segment.index}",
+        )
+        async with (
+            cut_on_scratch(order, cutter=tools.planner.cutter, space=tools.space) as made,
+            AsyncExitStack() as held,
+        ):
+            piece = piece_of(medium, segment, made, card=whole.card, public=store.public)
+            if piece.delivery is Delivery.PRESIGNED and self.objects is not None:
+                stored = await held.enter_async_context(self.objects.holding(segment.index, made))
+                piece = replace(piece, objects=(stored,))
+            call = self.call(segment, piece)
+            self.require_budget(call.estimate.cost, model=call.model)
+            self.under_way[segment.index] = call.estimate.cost
+            try:
+                asked = await ask(self.job, call, self.claim, asker=self.asker)
+            finally:
+                del self.under_way[segment.index]
+        return PieceAsked(asked=asked, start_seconds=made.start_seconds)
