@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from analysis_worker.cards import Kind
     from analysis_worker.segments import Cut
 
 FilmSource = UrlSource | PathSource
@@ -43,11 +44,17 @@ class CutLimits:
     """What one child may use; CPU and time grow with the piece, time also with the bytes that may have to be read."""
 
     memory_bytes: int = 1536 * 1024**2
+    picture_memory_bytes: int = 704 * 1024**2
+    """Of one that encodes a picture, which is held decoded: 100 million pixels and what decodes them."""
     cpu_seconds: int = 30
     cpu_seconds_per_second: float = 4.0
     wall_seconds: float = 60.0
     bytes_per_second: float = 2_000_000.0
     """The slowest store that is waited for."""
+
+    def memory_for(self, kind: Kind) -> int:
+        """Bytes of address space for a medium of that kind."""
+        return self.memory_bytes if kind in {"audio", "video"} else self.picture_memory_bytes
 
     def cpu_for(self, length_seconds: float) -> int:
         """CPU seconds for a piece of that length."""
@@ -103,10 +110,11 @@ class CutFile:
 
 
 class Cutter:
-    """Cuts at most `children` pieces at once; the rest wait their turn."""
+    """Cuts at most `children` pieces at once, one picture among them; the rest wait their turn."""
 
     def __init__(self, *, children: int = 2, limits: CutLimits | None = None) -> None:
         self._turns = asyncio.Semaphore(children)
+        self._picture_turn = asyncio.Semaphore()
         self._limits = limits or CutLimits()
 
     async def look(self, source: FilmSource, *, step_seconds: float = 20.0) -> FilmLook:
@@ -145,7 +153,8 @@ class Cutter:
         Raises what `cut` raises, and `MediaDimensions` for more pixels than are decoded.
         """
         job = {"out": str(order.path), "out_bytes": order.most_bytes, "pixels_max": order.pixels_max}
-        return await self._write(order, job, length_seconds=0.0)
+        async with self._picture_turn:
+            return await self._write(order, job, length_seconds=0.0)
 
     async def _write(self, order: CutOrder | PictureOrder, job: Mapping[str, Any], *, length_seconds: float) -> CutFile:
         try:
@@ -161,7 +170,7 @@ class Cutter:
     ) -> dict[str, Any]:
         limits, where = self._limits, f"media[{source.index}]"
         wall_seconds = limits.wall_for(length_seconds, source.size_bytes)
-        arguments = (limits.memory_bytes, limits.cpu_for(length_seconds), out_bytes)
+        arguments = (limits.memory_for(source.kind), limits.cpu_for(length_seconds), out_bytes)
         known = {"kind": source.kind, "size_bytes": source.size_bytes, "wall_seconds": wall_seconds}
         line = json.dumps({**_place(source), **job, **known}) + "\n"
         async with self._turns:

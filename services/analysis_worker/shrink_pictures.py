@@ -30,6 +30,8 @@ _LOOKED_AT_TIMES: Final = 4
 _BYTES_A_PIXEL: Final = 0.8
 """J: more than a JPEG of good quality takes, so a budget of so many holds what a camera sees at its best."""
 _HEADER_BYTES: Final = 4096
+_DECODED_PIXELS_MAX: Final = 100_000_000
+"""What a child's memory holds decoded (`CutLimits.picture_memory_bytes`); a JPEG is decoded at an eighth at least."""
 _START_SECONDS: Final = 0.5
 _PIXELS_PER_SECOND: Final = 15_000_000
 """J: of decoding, the slower part; PNG of the largest kind."""
@@ -94,7 +96,9 @@ def _possible(probed: ProbedMedia, card: ModelCard, *, inline: bool) -> bool:
 
 
 def _askable(probed: ProbedMedia, card: ModelCard) -> bool:
-    """Whether nothing but its bytes is against it: no shrinking mends its sides or their number."""
+    """Whether nothing but its bytes is against it, and it can be decoded: no shrinking mends its sides."""
+    if probed.format != "jpeg" and (probed.width or 0) * (probed.height or 0) > _DECODED_PIXELS_MAX:
+        return False
     try:
         check_item(card, replace(probed, size_bytes=1), Delivery.INLINE)
     except Rejected:

@@ -175,9 +175,9 @@ async def test_a_bomb_is_refused_by_its_sides_before_it_is_decoded(tmp_path):
 
 async def test_a_picture_that_takes_more_memory_than_a_child_may_use_ends_nothing_but_itself(tmp_path):
     path = tmp_path / "wide.png"
-    path.write_bytes(png(12_000, 12_000, zlib.compress(bytes((4 * 12_000 + 1) * 12_000), 1)))
+    path.write_bytes(png(8_000, 8_000, zlib.compress(bytes((4 * 8_000 + 1) * 8_000), 1)))
     with pytest.raises(errors.MediaUndecodable, match="memory"):
-        await Cutter(limits=CutLimits(memory_bytes=400 * 1024**2)).shrink(order_of(path, tmp_path))
+        await Cutter(limits=CutLimits(picture_memory_bytes=300 * 1024**2)).shrink(order_of(path, tmp_path))
     assert (await seen(path, tmp_path)).size == (2000, 2000)
 
 

@@ -68,10 +68,20 @@ def test_it_is_encoded_for_speed_only_where_sending_is_slower_than_encoding(spee
 
 
 @pytest.mark.parametrize(
-    "sides", [{"width": 20_000, "height": 20_000}, {"width": 5000, "height": 20}, {"width": 8, "height": 8}]
+    "sides",
+    [
+        {"width": 20_000, "height": 20_000},
+        {"width": 12_000, "height": 10_000},  # more than a child may hold decoded
+        {"width": 5000, "height": 20},
+        {"width": 8, "height": 8},
+    ],
 )
-def test_sides_that_the_model_refuses_are_left_to_be_refused_by_name(sides):
+def test_sides_that_nobody_takes_are_left_to_be_refused_by_name(sides):
     assert decided(picture(40_000_000, **sides)) is None
+
+
+def test_a_jpeg_may_have_more_pixels_for_it_is_decoded_at_a_part_of_its_size():
+    assert decided(picture(40_000_000, 12_000, 10_000, format="jpeg")) is not None
 
 
 def test_films_recordings_and_what_states_no_sides_are_no_pictures():
