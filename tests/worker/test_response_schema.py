@@ -19,6 +19,7 @@ from analysis_worker.response_schema import NAME, is_strict, plainer, response_s
 from analysis_worker.schemas import compile_schema
 from analysis_worker.settings import ModelSettings
 from media_contracts import AnalysisRequested
+from model_simulator.schema_strict import open_object
 from tests.simulator.servers import KEY, run_simulator
 
 MODEL = "takes-json-schema"
@@ -135,6 +136,52 @@ def test_a_schema_is_strict_when_every_object_in_it_is_closed_and_whole(schema, 
     assert is_strict(compile_schema(schema).document) is strict
 
 
+NAMES = st.sets(st.sampled_from("abc"), max_size=3)
+
+
+def objects(inner):
+    """Objects that are closed and whole, and such as are not."""
+    return st.builds(
+        lambda properties, required, further: (
+            {"type": "object", "properties": properties, "required": sorted(required)} | further
+        ),
+        st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+        NAMES,
+        st.sampled_from([{}, {"additionalProperties": False}, {"additionalProperties": {"type": "string"}}]),
+    )
+
+
+def closed(schema):
+    """The schema with every object in it closed and whole."""
+    if isinstance(schema, list):
+        return [closed(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {key: closed(one) for key, one in schema.items()}
+    if "properties" in schema:
+        inner |= {"required": sorted(schema["properties"]), "additionalProperties": False}
+    return inner
+
+
+SCHEMAS = st.recursive(
+    st.sampled_from([{"type": "string"}, {"enum": ["a", {"type": "object"}]}, {}]),
+    lambda inner: (
+        objects(inner)
+        | st.builds(lambda one: {"type": "array", "items": one}, inner)
+        | st.builds(lambda one, two: {"anyOf": [one, two]}, inner, inner)
+    ),
+    max_leaves=6,
+)
+
+
+@given(SCHEMAS)
+def test_two_readings_of_strictness_agree(schema):
+    """Ours decides what is sent, the simulator's what is taken."""
+    assert is_strict(compile_schema(schema).document) == (open_object(schema) is None)
+    assert is_strict(compile_schema(closed(schema)).document)
+    assert open_object(closed(schema)) is None
+
+
 def test_json_is_asked_for_ever_more_plainly(cards):
     first, messages = asked_for(load_catalogue(cards), MODEL)
     second = plainer(first)
@@ -159,19 +206,42 @@ def test_asking_more_plainly_changes_nothing_else_and_ends(parameters):
     assert {(one.model, one.seed, one.temperature) for one in seen} == {("m", parameters.seed, None)}
 
 
-def test_a_model_that_takes_json_schema_answers_by_it(simulator, cards):
-    document = {"request_id": "a", "instruction": "Why?", "model": {"name": MODEL}, "output_schema": CLOSED}
-    completion, result = asyncio.run(
+def analysed(document, simulator, cards):
+    """The completion and the result's text of a request, all the way with the operator's cards."""
+    return asyncio.run(
         analyse_locally(
             AnalysisRequested.model_validate_json(json.dumps(document)),
             model=ModelSettings(base_url=simulator.base_url, api_key=KEY, catalogue_file=str(cards)),
             profiles=None,
         )
     )
+
+
+def test_a_model_that_takes_json_schema_answers_by_it(simulator, cards):
+    document = {"request_id": "a", "instruction": "Why?", "model": {"name": MODEL}, "output_schema": CLOSED}
+    completion, result = analysed(document, simulator, cards)
     assert (completion.outcome, completion.error) == ("succeeded", None)
     assert json.loads(result).keys() == {"a"}
     call = simulator.calls()[-1]
     assert call["parameters"]["response_format"]["json_schema"] == {"name": NAME, "schema": CLOSED, "strict": True}
-    assert not any(SCHEMA_LABEL in text for text in call["texts"])
     # Both count the schema; the simulator counts its own way, from what it was sent.
     assert completion.usage.input_tokens > len(json.dumps(CLOSED)) // 4
+
+
+@pytest.mark.parametrize(
+    ("model", "refused"), [("qwen3.5-omni-plus", ["json_schema"]), ("qwen-omni-turbo", ["json_schema", "json_object"])]
+)
+def test_a_card_that_promises_too_much_costs_refused_calls_and_no_answer(simulator, tmp_path, model, refused):
+    """The simulator refuses what the provider's pages do not list; nothing is counted for that."""
+    path = tmp_path / "models.toml"
+    path.write_text(f'[models."{model}".capabilities]\njson_mode = true\njson_schema = true\n')
+    before = len(simulator.calls())
+    document = {"request_id": "a", "instruction": "Why?", "model": {"name": model}, "output_schema": CLOSED}
+    completion, result = analysed(document, simulator, path)
+    assert (completion.outcome, completion.error) == ("succeeded", None)
+    # Only the prompt tells of the schema by now.
+    assert json.loads(result).keys() == {"a"}
+    assert [one.outcome for one in completion.attempts] == ["provider_refused"] * len(refused) + ["succeeded"]
+    calls = simulator.calls()[before:]
+    forms = [call["parameters"].get("response_format", {}).get("type") for call in calls]
+    assert forms == ["json_schema", "json_object", None][: len(calls)]
