@@ -52,6 +52,8 @@ MOST: Final = {Rung.CONTINUE: 3, Rung.LONGER: 3, Rung.LESS_MEDIA: 1, Rung.FAULTS
 """How often each is tried with one model."""
 # A limit that grows by less than this is a second call for the same fragment.
 _WORTHWHILE: Final = 1.25
+# Twice very little is still very little, and only what is said is paid for.
+_ROOM_TOKENS: Final = 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -203,7 +205,7 @@ def _for_truncated(
     limit = means.max_output_tokens
     if means.can_continue and prefix and counts[Rung.CONTINUE] < MOST[Rung.CONTINUE] and _affords(means, limit):
         return ContinueFrom(prefix=prefix, max_output_tokens=limit)
-    higher = min(2 * limit, means.card_max_output_tokens)
+    higher = min(max(2 * limit, _ROOM_TOKENS), means.card_max_output_tokens)
     if means.affordable_tokens is not None:
         higher = min(higher, means.affordable_tokens)
     if counts[Rung.LONGER] < MOST[Rung.LONGER] and higher >= limit * _WORTHWHILE:

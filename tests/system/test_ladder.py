@@ -73,7 +73,7 @@ async def test_the_next_model_is_asked_after_the_cheaper_steps(climbed):
 async def test_a_truncated_answer_is_asked_for_with_a_higher_limit(climbed):
     completion, calls = await climbed("length", times=2, model={"max_output_tokens": 300})
     assert completion.outcome == "succeeded"
-    assert [call["parameters"]["max_tokens"] for call in calls] == [300, 600, 1200]
+    assert [call["parameters"]["max_tokens"] for call in calls] == [300, 1024, 2048]
     assert steps(completion) == [
         ("analysis", None, "answer_truncated", PLUS),
         ("repair", "longer", "answer_truncated", PLUS),

@@ -118,9 +118,11 @@ class Answering:
                 self._replans += 1
                 if self._replans >= MAX_REPLANS:
                     raise
-            except (StoreUnavailable, ProbeUnavailable) as error:
-                event = "store_retried" if isinstance(error, StoreUnavailable) else "probe_retried"
-                log.warning("waits", extra={"event": event, "error": error.message})
+            except StoreUnavailable as error:
+                log.warning("store unavailable", extra={"event": "store_retried", "error": error.message})
+                await asyncio.sleep(OUTAGE_PAUSE_SECONDS)
+            except ProbeUnavailable as error:
+                log.warning("no probe", extra={"event": "probe_retried", "error": error.message})
                 await asyncio.sleep(OUTAGE_PAUSE_SECONDS)
             except PutOff:
                 raise

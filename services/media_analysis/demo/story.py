@@ -168,12 +168,22 @@ def _refusals(run: str) -> tuple[Draft, ...]:
     raw = {"raw": b"analyse the coffee please"}
     return (
         draft(
-            "No room for the answer (16 tokens)",
+            "16 tokens for the answer: asked again with more",
+            ANSWERED,
+            request_id=f"{run}-longer",
+            media=_image("coffee.png"),
+            profile="describe",
+            model=ModelChoice(max_output_tokens=16),
+            samples=("coffee.png",),
+        ),
+        draft(
+            "16 tokens for the answer, no money for more",
             truncated,
             request_id=f"{run}-short",
             media=_image("coffee.png"),
             profile="describe",
             model=ModelChoice(max_output_tokens=16),
+            limits=Limits(max_cost=Money(amount="0.008", currency="CNY")),
             samples=("coffee.png",),
         ),
         draft(
