@@ -41,6 +41,11 @@ FIXTURES = [
         "response": {"error": {"message": "Slow down.", "type": "rate_limit_error"}, "status": 429, "retryAfter": 2},
     },
     {"match": {"userMessage": "Fence"}, "response": {"content": f"```json\n{WHOLE}\n```"}},
+    {"match": {"userMessage": "Mend", "sequenceIndex": 0}, "response": {"content": '{"answer": 7}'}},
+    {
+        "match": {"userMessage": "Lengthen", "sequenceIndex": 0},
+        "response": {"content": WHOLE[:20], "finishReason": "length"},
+    },
     {"match": {"userMessage": "Shape"}, "response": {"content": '{"answer": 7}'}},
     {"match": {"userMessage": "Short"}, "response": {"content": WHOLE[:20], "finishReason": "length"}},
     {
@@ -53,7 +58,7 @@ FIXTURES = [
     {"match": {"userMessage": "Tell"}, "response": {"content": WHOLE}},
     *(
         {"match": {"userMessage": word}, "response": {"content": WHOLE}}
-        for word in ("Truncate", "Disconnect", "Throttle")
+        for word in ("Truncate", "Disconnect", "Throttle", "Mend", "Lengthen")
     ),
 ]
 
@@ -149,6 +154,29 @@ async def test_a_429_is_waited_out_as_it_asks(worker, wire, aimock, unique):
     assert [attempt.outcome for attempt in done.attempts] == ["provider_throttled", "succeeded"]
     first, second = await aimock.calls_with(unique)
     assert second["timestamp"] - first["timestamp"] >= 1000
+
+
+async def test_json_in_a_fence_is_taken_out_of_it(worker, wire, aimock, unique):
+    done = await asked(wire, unique, "Fence")
+    assert (done.outcome, done.result, len(done.attempts)) == ("succeeded", {"answer": SAID}, 1)
+    assert_billed(done)
+
+
+@pytest.mark.parametrize(
+    ("word", "outcome", "reason"),
+    [("Mend", "answer_wrong_shape", "faults"), ("Lengthen", "answer_truncated", "longer")],
+)
+async def test_an_answer_that_is_not_good_is_asked_for_again(worker, wire, aimock, unique, word, outcome, reason):
+    done = await asked(wire, unique, word)
+    assert (done.outcome, done.result) == ("succeeded", {"answer": SAID})
+    assert [(one.kind, one.outcome, one.reason) for one in done.attempts] == [
+        ("analysis", outcome, None),
+        ("repair", "succeeded", reason),
+    ]
+    first, second = (call["body"] for call in await aimock.calls_with(unique))
+    told = "/answer" in json.dumps(second["messages"][-1])
+    assert (told, second["max_tokens"] > first["max_tokens"]) == (reason == "faults", reason == "longer")
+    assert_billed(done)
 
 
 async def test_a_wrong_shape_is_no_answer(worker, wire, aimock, unique):
