@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from functools import cache
 
 import pytest
@@ -72,3 +73,32 @@ async def test_a_profile_is_answered_with_json_mode_and_by_prompt_and_validated_
     async for _, done, _ in ended(wire, bucket, simulator, f"{unique}-bad", profile):
         assert (done.outcome, done.error.code) == ("failed", "answer_wrong_shape")
         assert missing in done.error.message
+        assert [attempt.reason for attempt in done.attempts] == [None, "faults"]
+
+
+CUES = '{"language": "en", "cues": [%s, %s]}'
+EARLY = '{"start_seconds": 0.5, "end_seconds": 1.25, "text": "It was"}'
+LATE = '{"start_seconds": 1.5, "end_seconds": 3.10, "text": "a dark night."}'
+AFTER = '{"start_seconds": 90, "end_seconds": 95, "text": "The end."}'
+
+
+@pytest.mark.parametrize(
+    ("answer", "taken", "fault"),
+    [
+        (CUES % (EARLY, LATE), CUES % (EARLY, LATE), None),
+        (f"Sure:\n```json\n{CUES % (EARLY, LATE)}\n```\nAnything else?", CUES % (EARLY, LATE), None),
+        (CUES % (LATE, EARLY), None, "/cues/1/start_seconds"),
+        (CUES % (EARLY, AFTER), None, "/cues/1/start_seconds"),
+    ],
+    ids=["bare", "in a fence", "out of order", "after the end"],
+)
+async def test_an_answer_is_taken_or_refused_alike(
+    shared_worker, wire, simulator, bucket, unique, answer, taken, fault
+):
+    await simulator.play({"match": {"contains": unique}, "do": {"text": answer}})
+    async for _, done, _ in ended(wire, bucket, simulator, unique, "subtitles"):
+        if fault is None:
+            assert (done.outcome, done.result) == ("succeeded", json.loads(taken))
+            continue
+        assert (done.outcome, done.error.code) == ("failed", "answer_wrong_shape")
+        assert fault in done.error.message
