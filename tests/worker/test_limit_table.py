@@ -11,20 +11,23 @@ import wave
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from analysis_worker.cards import Capabilities, MediaLimits
 from analysis_worker.catalogue import load_catalogue
+from analysis_worker.cutter import FilmLook
 from analysis_worker.errors import Rejected
 from analysis_worker.limits import check_context, check_features, check_parameters, inline_bytes
 from analysis_worker.plan import plan
 from analysis_worker.planner import Planner
-from analysis_worker.probe import HeadSource
+from analysis_worker.probe import PathSource
 from analysis_worker.probed import ProbedMedia
 from analysis_worker.profiles import load_profiles
 from analysis_worker.receive import receive
+from analysis_worker.shrink import SPEEDS
 from analysis_worker.values import Delivered, StoredObject
 from media_contracts import KafkaRecord
 from tests.simulator import samples
@@ -63,7 +66,11 @@ class Asked:
         return b""
 
     def film_source(self, stored, *, index, kind):
-        return HeadSource(index=index, kind=kind, size_bytes=stored.size_bytes, head=b"")
+        return PathSource(index=index, kind=kind, size_bytes=stored.size_bytes, path=Path("nowhere"))
+
+    async def look(self, source):
+        """What a child that looks where it may be cut would answer."""
+        return FilmLook(key_frames=None, copies=True)
 
     async def ask(self, job, head):
         """What a probing child would answer."""
@@ -71,11 +78,17 @@ class Asked:
         return {"facts": {"format": form.partition("/")[2], "content_type": form} | SMALL[self.kind] | self.facts}
 
 
-def planned(card, asked):
-    """The code with which planning rejects these media, or null."""
+def planned(card, asked, *, earlier=True):
+    """The code with which planning rejects these media, or null; "cut" when it takes them in pieces.
+
+    What has a length is asked about with an earlier turn, where nothing is cut, unless it is asked for itself.
+    """
     item = {"kind": asked.kind, "bucket": "b"}
     item |= {"keys": ["k"] * asked.frames} if asked.kind == "frames" else {"key": "k"}
     document = {"request_id": "a", "media": [item] * asked.count, "model": {"name": card.name}}
+    if earlier and asked.kind in {"audio", "video"}:
+        turns = [{"role": "user", "text": "?", "media": document.pop("media")}, {"role": "assistant", "text": "{}"}]
+        document |= {"instruction": "Why?", "history": turns}
     record = KafkaRecord(topic="media.analysis.requested.v1", key=None, value=json.dumps(document).encode())
     delivered = Delivered(record=record, partition=0, offset=0, timestamp_ms=int(NOW.timestamp() * 1000))
     job = receive(delivered, now=NOW, tenant_topics={}, default_deadline_seconds=3600)
@@ -88,16 +101,20 @@ def planned(card, asked):
         url_hosts=frozenset(),
         default_model="-",
         region="beijing",
+        cutter=asked,
+        scratch_bytes=10 * 1024**3,
+        reduce_model="qwen-plus",
+        speeds=SPEEDS,
     )
     return code_of(lambda: asyncio.run(plan(job, planner=planner, now=NOW, spent=None)))
 
 
 def code_of(call):
     try:
-        call()
+        made = call()
     except Rejected as fault:
         return fault.code
-    return None
+    return "cut" if made is not None and made.cut is not None else None
 
 
 def largest_inline(kind, limit):
@@ -309,6 +326,13 @@ def test_one_over_a_cards_limit_is_rejected_at_planning_and_refused_by_the_provi
     assert planned(card, row.over) == row.code
     body = samples.body(*row.body(files), samples.text("Why?"), model=card.name)
     assert refusal(simulator, body) == row.refused
+
+
+@pytest.mark.parametrize(("card", "kind", "name", "limit"), CELLS, ids=cell_id)
+def test_what_is_too_long_or_too_large_to_be_sent_whole_is_cut(card, kind, name, limit):
+    if kind not in {"audio", "video"} or name not in {"seconds_max", "bytes_by_url", "bytes_inline"}:
+        return
+    assert planned(card, MAKERS[name](kind, name, limit).over, earlier=False) == "cut"
 
 
 @pytest.mark.parametrize("card", CARDS, ids=cell_id)

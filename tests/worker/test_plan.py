@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis_worker.catalogue import load_catalogue
+from analysis_worker.cutter import Cutter
 from analysis_worker.detail import pixel_choice
 from analysis_worker.errors import (
     BudgetExceeded,
@@ -41,6 +42,7 @@ from analysis_worker.probe import ProbePool
 from analysis_worker.profiles import load_profiles
 from analysis_worker.prompt import MediaSlot
 from analysis_worker.receive import receive
+from analysis_worker.shrink import SPEEDS
 from analysis_worker.values import Delivered
 from media_contracts import KafkaRecord, Money
 
@@ -120,6 +122,10 @@ def planned(pictures=(), *, now=NOW, spent=None, allowed="local/*", sounds=0, pa
             url_hosts=frozenset(url_hosts),
             default_model="qwen3.5-omni-plus",
             region="beijing",
+            cutter=Cutter(children=1),
+            scratch_bytes=10 * 1024**3,
+            reduce_model="qwen-plus",
+            speeds=SPEEDS,
         )
         return CHILD.runner.run(plan(job, planner=planner, now=now, spent=spent))
 
