@@ -128,7 +128,8 @@ class ModelApi:
                                 running.on_token()
                             if reader.done:
                                 break
-                            if reader.first_token_at is not None:
+                            # A comment that keeps the connection alive (": keep-alive") says nothing of the model.
+                            if reader.first_token_at is not None and reader.last_event_at == now:
                                 timeout.reschedule(min(now + limits.chunk_seconds, total_at))
                         return _ended(reader.finish("closed", self.clock()))
         except TransferFailed as failed:

@@ -97,7 +97,7 @@ class StreamReader:
         self._garbled = False
         self._response_id: str | None = None
         self._model: str | None = None
-        self._last_event_at: float | None = None
+        self.last_event_at: float | None = None
         self._chunks = 0
         self._error: AnalysisError | None = None
         self.first_token_at: float | None = None
@@ -121,7 +121,7 @@ class StreamReader:
             self._take_event(self._plain.decode("utf-8-sig", errors="surrogateescape"), now)
         if garbled:
             self._fail(ProviderUnavailable("an event of the model's stream is no JSON: a part of the answer is lost"))
-        first, last = self.first_token_at, self._last_event_at
+        first, last = self.first_token_at, self.last_event_at
         # Both forms of a spoken answer's text are known (S1: content, S2 and S3: audio.transcript).
         text, reasoning = "".join(self._content) or "".join(self._transcript), "".join(self._reasoning)
         return Answer(
@@ -184,7 +184,7 @@ class StreamReader:
 
     def _take_document(self, document: Mapping[str, Any], now: float) -> str:
         self._chunks += 1
-        self._last_event_at = now
+        self.last_event_at = now
         error = error_object_of(document)
         if error is not None:
             self._fail(classify_error_object(error, http_status=self._http_status))
