@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import wave
 
 import av
 import pytest
@@ -11,6 +12,17 @@ from media_contracts import find_artifact, read_reference
 from tests.simulator.samples import recording
 
 FORMS = {"srt": ("application/x-subrip", ".srt"), "webvtt": ("text/vtt", ".vtt")}
+
+
+def beats(seconds, *, every=20):
+    """A recording that sounds for a second every so many seconds."""
+    with wave.open(io.BytesIO(recording(1))) as file:
+        head, tone = file.getparams(), file.readframes(file.getnframes())
+    data = io.BytesIO()
+    with wave.open(data, "wb") as file:
+        file.setparams(head)
+        file.writeframes(b"".join(bytes(len(tone)) if second % every else tone for second in range(seconds)))
+    return data.getvalue()
 
 
 def heard(bucket, unique, seconds=6):
@@ -87,3 +99,14 @@ async def test_a_request_sent_again_has_the_same_files_and_no_others(shared_work
     assert again.data == first.data
     folder = f"default/{first.event.event_id}/"
     assert bucket.keys(folder) == sorted(artifact.key for artifact in first.data.artifacts)
+
+
+async def test_the_subtitles_of_a_long_recording_are_one_file_at_its_own_times(shared_worker, wire, bucket, unique):
+    medium = {"kind": "audio", **bucket.upload(f"subtitles/{unique}-long.wav", beats(300), content_type="audio/wav")}
+    await wire.publish(asked(bucket, unique, media=[medium], model={"detail": "standard"}))
+    done = (await wire.completion(unique, seconds=60)).data
+    assert (done.outcome, done.coverage, done.error, done.warnings) == ("succeeded", "complete", None, ())
+    assert len(done.segments) > 1
+    cues = done.result["cues"]
+    assert cues[-1]["end_seconds"] > 250
+    assert played(done, "srt", bucket) == played(done, "webvtt", bucket) == told(cues)
