@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from analysis_worker.wav import WavFile
     from media_contracts import Attempt, KafkaRecord
 
-FORMAT_WORDS: Final = ("response_format", "json_object", "json_schema", "json mode")
+FORMAT_WORDS: Final = ("response_format", "json_object", "json_schema", "json schema", "json mode", "grammar")
 log = logging.getLogger(__name__)
 
 

@@ -52,6 +52,11 @@ class DetailLevel(CardPart):
         found: float | None = getattr(self.seconds, kind, None)
         return found
 
+    def at_most(self, seconds: float) -> DetailLevel:
+        """The same, with a recommended length of no more than that."""
+        shorter = LongestSeconds(video=min(self.seconds.video, seconds), audio=min(self.seconds.audio, seconds))
+        return self.model_copy(update={"seconds": shorter})
+
     def guidance_for(self, kinds: Iterable[Kind]) -> str | None:
         """What to add to the prompt of a request that brings these kinds of media."""
         given = {modality_of(kind) for kind in kinds}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from analysis_worker.cut_bounds import bounded
 from analysis_worker.cut_look import cut_plan
@@ -39,12 +39,23 @@ if TYPE_CHECKING:
     from media_contracts import AnalysisRequested
 
 
+_LESS: Final = 0.6
+"""Of its length, at most, in each of the pieces when an answer about the whole was too long."""
+
+
 async def plan(
-    job: Job, *, planner: Planner, now: datetime, spent: Money | None, model: str | None = None
+    job: Job,
+    *,
+    planner: Planner,
+    now: datetime,
+    spent: Money | None,
+    model: str | None = None,
+    less_media: bool = False,
 ) -> AnalysisPlan:
     """Decide what will be asked and how its media travel; `spent` is what earlier calls of it have cost.
 
-    `model` is the one to plan for, one of the request's fallbacks; without it the request's own.
+    `model` is the one to plan for, one of the request's fallbacks; without it the request's own. With `less_media` the
+    one film or recording is cut where it would be asked about whole: its answer was too long for one call.
 
     :raises Rejected: one of its leaves, with the value and the remedy.
     :raises StoreUnavailable: when the store does not answer.
@@ -68,6 +79,9 @@ async def plan(
     items = (*request.media, *(item for turn in request.history for item in turn.media))
     require_access(items, tenant=request.tenant, allowed=planner.allowed, url_hosts=planner.url_hosts)
     media = tuple([await planned_medium(item, index=index, planner=planner) for index, item in enumerate(items)])
+    length = _one_length(media)
+    if less_media and length is not None:
+        wishes = replace(wishes, detail=wishes.detail.at_most(length * _LESS))
     base = AnalysisPlan(
         model=model,
         card=card,
@@ -84,7 +98,7 @@ async def plan(
         speech=speech,
         sound_bytes=most_sound_bytes(wishes.max_output_tokens(card)) if voice else 0,
         timelines=profile.timelines if request.output_schema is None else (),
-        duration_seconds=_one_length(media),
+        duration_seconds=length,
     )
     made = await _counted(request, base, wishes, planner=planner, now=now)
     if spent is None or made.cut is None:  # what finished segments cost is known when the ledger was read
@@ -112,6 +126,7 @@ async def _counted(
     check_sizes(request, wishes, made, card=card, media=base.media)
     return replace(
         base,
+        can_lessen=base.duration_seconds is not None and not base.profile.free_text,
         messages=made.messages,
         input_tokens=made.input_tokens,
         unseen_tokens=made.unseen_tokens,

@@ -8,6 +8,8 @@ from __future__ import annotations
 import pytest
 import pytest_asyncio
 
+from tests.system.long_media import talk
+
 PLUS, FLASH = "qwen3.5-omni-plus", "qwen3.5-omni-flash"
 
 
@@ -97,3 +99,17 @@ async def test_a_budget_that_pays_for_one_answer_buys_no_second(climbed):
     assert (completion.outcome, completion.error.code) == ("failed", "answer_truncated")
     assert completion.result is None
     assert len(calls) == 1, completion.attempts
+
+
+async def test_a_recording_whose_answer_is_too_long_is_asked_about_in_pieces(climbed, bucket, unique):
+    medium = {"kind": "audio", **bucket.upload(f"ladder/{unique}.wav", talk(100), content_type="audio/wav")}
+    most = {"max_output_tokens": 65_536}
+    completion, _ = await climbed("length", times=1, model=most, media=[medium], profile="subtitles")
+    assert (completion.outcome, completion.coverage, len(completion.segments)) == ("succeeded", "complete", 2)
+    assert steps(completion) == [
+        ("analysis", None, "answer_truncated", PLUS),
+        ("segment", "less_media", "succeeded", PLUS),
+        ("segment", "less_media", "succeeded", PLUS),
+    ]
+    starts = [cue["start_seconds"] for cue in completion.result["cues"]]
+    assert starts == pytest.approx([0, 20, 40, 60, 80], abs=0.1)

@@ -18,12 +18,15 @@ from analysis_worker.attempt import Attempter
 from analysis_worker.errors import (
     AnalysisError,
     MediaChanged,
+    PlanAnew,
     ProbeUnavailable,
     PutOff,
+    Rejected,
     StoreUnavailable,
 )
 from analysis_worker.fallback import Candidates
 from analysis_worker.fetch import fetch
+from analysis_worker.ladder import Rung
 from analysis_worker.patience import patiently
 from analysis_worker.pipeline.in_segments import ask_in_segments
 from analysis_worker.pipeline.speaking import NOT_SPOKEN, Spoken
@@ -95,10 +98,14 @@ class Answering:
     later: Later | None
     _models: Candidates = field(init=False)
     _replans: int = 0
+    _less_media: bool = False
+    """Ask about less at a time: the answer about the whole medium was too long, as `_too_long` tells it."""
+    _too_long: AnalysisError | None = None
 
     def __post_init__(self) -> None:
-        """Leave out the models that have had all their tries in earlier starts."""
+        """Go on as earlier starts did; leave out the models that have had all their tries in earlier starts."""
         line, claim = self.line, self.claim
+        self._less_media = any(one.reason == Rung.LESS_MEDIA for one in claim.attempts)
         self._models = Candidates(
             self.job.request,
             default_model=line.planner.default_model,
@@ -139,8 +146,9 @@ class Answering:
                 # What is kept is paid for: no budget can be against it any more.
                 spent=spent(claim.attempts) if kept is None else None,
                 model=self._models.current if kept is None else kept.model,
+                less_media=self._less_media,
             )
-            work.plan = planned = replace(planned, reason=self._models.reason)
+            work.plan = planned = replace(planned, reason=Rung.LESS_MEDIA if self._less_media else self._models.reason)
         with journey.stage(Stage.ASK):
             asker = self._asker()
             in_segments = planned.cut is not None and planned.cut.in_segments
@@ -156,7 +164,18 @@ class Answering:
         return asker
 
     def _move_on(self, fault: AnalysisError) -> None:
-        """Ask another model from now on. :raises AnalysisError: when none may be asked."""
+        """Ask otherwise from now on: about less at a time, or another model. :raises AnalysisError: when nothing may be."""
+        if isinstance(fault, PlanAnew) and fault.less_media:
+            self._less_media, self._too_long = True, fault.fault
+            extra = {"event": "asked_again", "model": self._models.current, "reason": Rung.LESS_MEDIA.value}
+            log.warning("the answer is not good", extra=extra | {"error": fault.message})
+            return
+        if self._less_media and isinstance(fault, Rejected):  # in pieces it fits no limit or no budget
+            self._less_media = False
+            if self._too_long is None:
+                return
+            fault = PlanAnew(self._too_long, less_media=False)
+        self._less_media = False
         left, model = self._models.current, self._models.move_on(fault)
         extra = {"event": "model_fallback", "left": left, "model": model, "error": fault.message}
         log.warning("another model", extra=extra)
