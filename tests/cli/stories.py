@@ -103,8 +103,10 @@ def succeeded(
     )
 
 
-def in_segments(request_id: str = "film-1", *, result: Any = None, length: float = 250.0) -> AnalysisCompleted:
-    """A film in three segments, the second of which failed, and the call that reduced the others."""
+def in_segments(
+    request_id: str = "film-1", *, result: Any = None, length: float = 250.0, failed: int | None = 1
+) -> AnalysisCompleted:
+    """A film in three segments, one of which failed, and the call that reduced the others."""
     spans = [(0.0, length / 3 + 2), (length / 3, 2 * length / 3 + 2), (2 * length / 3, length)]
     cost = Money(amount="0.005", currency="CNY")
     segments = tuple(
@@ -113,10 +115,12 @@ def in_segments(request_id: str = "film-1", *, result: Any = None, length: float
             media_index=0,
             start_seconds=start,
             end_seconds=end,
-            outcome="failed" if index == 1 else "succeeded",
+            outcome="failed" if index == failed else "succeeded",
             usage=usage(),
             cost=cost,
-            error=ErrorInfo(code="content_filtered", message="m", stage="ask", retryable=False) if index == 1 else None,
+            error=ErrorInfo(code="content_filtered", message="m", stage="ask", retryable=False)
+            if index == failed
+            else None,
         )
         for index, (start, end) in enumerate(spans)
     )
@@ -126,7 +130,7 @@ def in_segments(request_id: str = "film-1", *, result: Any = None, length: float
             kind="reduce" if number == 4 else "segment",
             segment=None if number == 4 else number - 1,
             model="qwen-plus" if number == 4 else "qwen3.5-omni-plus",
-            outcome="content_filtered" if number == 2 else "succeeded",
+            outcome="content_filtered" if number - 1 == failed else "succeeded",
             usage=usage(),
             cost=cost,
             basis="reported",
@@ -136,7 +140,7 @@ def in_segments(request_id: str = "film-1", *, result: Any = None, length: float
     return succeeded(
         request_id,
         result=result,
-        coverage="partial",
+        coverage="complete" if failed is None else "partial",
         segments=segments,
         attempts=attempts,
         usage=Usage.sum(attempt.usage for attempt in attempts),

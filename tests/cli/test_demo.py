@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from media_analysis.demo.story import build_cases
 from tests.cli.stand_in import run_command
 
 if TYPE_CHECKING:
@@ -29,10 +30,11 @@ async def test_the_demo_holds_its_promises_and_writes_its_report(tmp_path: Path)
     assert "come from the simulator, not from a model" in out
     assert str(report) in out
     page = report.read_text("utf-8")
-    assert page.count("<article") == page.count("as expected: ") == 24
+    assert page.count("<article") == page.count("as expected: ") == len(build_cases("t"))
     assert page.count('class="waterfall"') >= 20
     assert page.count("<audio controls") == 2
     assert page.count("<track default") == 1
+    assert (page.count('class="strip"'), page.count('class="pieces"')) == (2, 2)
     assert not re.search(r"(src|href)=\"(?!data:(image/|audio/wav|text/vtt|application/x-subrip)|#)", page)
 
 

@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
 
-from media_analysis.demo.board import Board
+from media_analysis.demo.board import Board, Row
+from media_analysis.demo.exhibits import MADE, SAMPLES, UPLOADS
 from media_analysis.demo.pictures import thumbnail
-from media_analysis.demo.play import SAMPLES
 from media_analysis.demo.retell import tell
-from media_analysis.demo.story import UPLOADS, build_cases, raw_record
+from media_analysis.demo.story import build_cases, raw_record
 from media_analysis.demo.verdicts import judge
+from media_analysis.demo.verdicts_long import judge_long
 from media_analysis.demo.view import board_table, plain_line
 from media_analysis.report import Check, render_report
-from media_contracts import ContractError, KafkaRecord, decode_requested
-from tests.cli.stories import NOON, ended, span, succeeded
+from media_contracts import AnalysisCompleted, ContractError, KafkaRecord, decode_requested
+from tests.cli.stories import NOON, ended, in_segments, span, succeeded, usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from media_analysis.demo.cases import Case
 
 TRACES = {number: f"{number:032x}" for number in range(1, 100)}
+
+
+def told_in_segments(case: Case) -> AnalysisCompleted:
+    items = [{"start_seconds": seconds, "text": f"a sign: {words}"} for words, seconds in case.marks]
+    return in_segments(case.name, result={"items": items, "note": "n"}, failed=None)
 
 
 def played() -> Board:
@@ -38,7 +50,11 @@ def played() -> Board:
             continue
         outcome = case.expected.outcomes[0]
         done = (
-            succeeded(case.name) if outcome == "succeeded" else ended(outcome, case.expected.codes[0], "m", case.name)
+            told_in_segments(case)
+            if case.marks
+            else succeeded(case.name)
+            if outcome == "succeeded"
+            else ended(outcome, case.expected.codes[0], "m", case.name)
         )
         done = done.model_copy(update={"trace_id": TRACES[number]})
         board.completed(
@@ -51,9 +67,18 @@ def played() -> Board:
 
 
 def checks(board: Board, *, strays: int = 0, calls: int | None = None, worker_exit: int | None = 0) -> dict[str, Check]:
-    paid = sum(bool(row.completion and row.completion.usage.calls and not row.case.repeats) for row in board.rows)
+    paid = sum(row.completion.usage.calls for row in board.rows if row.completion and not row.case.repeats)
     found = judge(board.rows, strays=strays, calls_paid=paid if calls is None else calls, worker_exit=worker_exit)
     return {check.claim: check for check in found}
+
+
+def with_long(board: Board, change: Callable[[AnalysisCompleted], AnalysisCompleted]) -> list[Row]:
+    """The rows, with the completion of the first long medium changed."""
+    first = next(row for row in board.rows if row.case.marks)
+    return [
+        replace(row, completion=change(row.completion)) if row is first and row.completion else row
+        for row in board.rows
+    ]
 
 
 def broken(found: dict[str, Check]) -> list[str]:
@@ -83,7 +108,7 @@ def test_a_repeat_is_the_very_same_request() -> None:
 
 
 def test_every_object_that_has_to_be_there_is_uploaded_from_a_sample_that_exists() -> None:
-    assert all((SAMPLES / name).is_file() for name in UPLOADS.values())
+    assert all((SAMPLES / name).is_file() for name in UPLOADS.values() if name not in MADE)
     wanted = {item.key for case in build_cases("t") if case.request for item in case.request.media}
     assert wanted - set(UPLOADS) == {"demo/nothing.png", "demo/plans.png"}
 
@@ -103,6 +128,38 @@ def test_a_call_that_was_paid_twice_is_seen() -> None:
 
 def test_an_end_too_many_is_seen() -> None:
     assert broken(checks(played(), strays=1)) == ["Every record ended exactly once"]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param(lambda items: items[:-1], id="left out"),
+        pytest.param(lambda items: [*items, items[-1]], id="told twice"),
+        pytest.param(lambda items: [*items[:-1], items[-1] | {"start_seconds": 30.0}], id="at the segment's own time"),
+    ],
+)
+def test_a_long_medium_that_is_told_at_other_times_than_its_own_is_seen(told) -> None:
+    def change(done: AnalysisCompleted) -> AnalysisCompleted:
+        return done.model_copy(update={"result": {"items": told(done.result["items"])}})
+
+    found = judge_long(with_long(played(), change), simulated=True)
+    assert [check.claim for check in found if not check.holds] == [
+        "What is in a long medium is told once, at its own time"
+    ]
+    assert all(check.holds for check in judge_long(with_long(played(), change), simulated=False))
+
+
+@pytest.mark.parametrize(
+    ("change", "claim"),
+    [
+        ({"segments": ()}, "Long media were analysed in segments and answered in one"),
+        ({"coverage": "partial"}, "Long media were analysed in segments and answered in one"),
+        ({"usage": usage()}, "The bill of long media is the sum of their calls, told for each segment"),
+    ],
+)
+def test_a_long_medium_that_was_not_cut_or_not_counted_is_seen(change, claim) -> None:
+    found = judge_long(with_long(played(), lambda done: done.model_copy(update=change)), simulated=True)
+    assert [check.claim for check in found if not check.holds] == [claim]
 
 
 def test_a_worker_that_did_not_drain_is_seen() -> None:

@@ -34,6 +34,8 @@ class Case:
     after_answer: bool = False
     samples: tuple[str, ...] = ()
     """What it shows, for thumbnails."""
+    marks: tuple[tuple[str, float], ...] = ()
+    """Of a long medium: words and the second at which the answer has to tell them."""
 
     @property
     def name(self) -> str:
@@ -43,7 +45,7 @@ class Case:
 
 BUCKET: Final = "media"
 ANSWERED: Final = Expected(outcomes=("succeeded",), words="an answer that fits the schema")
-_OWN: Final = ("expired", "repeats", "after_answer")
+_OWN: Final = ("expired", "repeats", "after_answer", "marks")
 Draft: TypeAlias = tuple[str, Expected, dict[str, Any]]
 """Title, expectation and fields of a case that has no number yet."""
 

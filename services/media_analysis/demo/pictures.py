@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Final
 import av
 from PIL import Image, ImageDraw
 
-from media_analysis.report import Picture
+from media_analysis.report import Picture, figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 _SIZE: Final = (400, 300)
+_STRIP: Final = 6
+_STRIP_SIZE: Final = (240, 180)
 _FRAME_SECONDS: Final = 2.0
 _BARS: Final = 80
 _SAMPLE_RATE: Final = 8000
@@ -28,15 +30,38 @@ def thumbnail(path: Path) -> Picture:
     match path.suffix:
         case ".mp4":
             picture = _frame(path)
-        case ".wav":
+        case ".wav" | ".mp3":
             picture = _wave(path)
         case _:
             with Image.open(path) as opened:
                 picture = opened.convert("RGB")
-    picture.thumbnail(_SIZE)
+    return Picture(data_uri=_jpeg(picture, _SIZE), caption=path.name)
+
+
+def _jpeg(picture: Image.Image, size: tuple[int, int]) -> str:
+    picture.thumbnail(size)
     held = io.BytesIO()
     picture.save(held, "JPEG", quality=80, optimize=True)
-    return Picture(data_uri="data:image/jpeg;base64," + base64.b64encode(held.getvalue()).decode(), caption=path.name)
+    return "data:image/jpeg;base64," + base64.b64encode(held.getvalue()).decode()
+
+
+def film_strip(path: Path) -> tuple[Picture, ...]:
+    """Return pictures out of a film at equal distances; the caption is the time. Raises as `thumbnail` does."""
+    with av.open(str(path)) as film:
+        seconds = float(film.duration or 0) / av.time_base
+        found = {at: _picture_at(film, at) for at in (seconds * (number + 0.5) / _STRIP for number in range(_STRIP))}
+    return tuple(
+        Picture(data_uri=_jpeg(picture, _STRIP_SIZE), caption=figures.clock(round(at)))
+        for at, picture in found.items()
+        if picture is not None
+    )
+
+
+def _picture_at(film: av.container.InputContainer, at_seconds: float) -> Image.Image | None:
+    """The first picture from the key frame before that second on: nothing between has to be decoded."""
+    film.seek(int(at_seconds * av.time_base))
+    frame = next(film.decode(video=0), None)
+    return None if frame is None else frame.to_image()  # type: ignore[no-untyped-call]
 
 
 def _frame(path: Path) -> Image.Image:

@@ -9,23 +9,20 @@ import secrets
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
-import media_analysis
 from analysis_devstack.ports import PortLease
 from analysis_devstack.stack import Stack, start_stack
 from media_analysis import environment
 from media_analysis.arrivals import DeadRecord, read_arrival
 from media_analysis.broker import Heard, Send, listening, publishing
-from media_analysis.bucket import upload
 from media_analysis.demo.board import Board, Row
-from media_analysis.demo.cases import BUCKET
-from media_analysis.demo.pictures import thumbnail
+from media_analysis.demo.exhibits import SAMPLES, Exhibits, set_up
+from media_analysis.demo.own_catalogue import CATALOGUE
 from media_analysis.demo.sounds import spoken_answers
-from media_analysis.demo.story import SCENARIO, SOURCE, UPLOADS, build_cases, raw_record
+from media_analysis.demo.story import SCENARIO, SOURCE, build_cases, raw_record
 from media_analysis.demo.subtitle_files import subtitle_files
 from media_analysis.demo.verdicts import judge
 from media_analysis.demo.worker_process import WorkerProcess
@@ -35,12 +32,11 @@ from media_contracts import CompletedEvent, topics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+    from pathlib import Path
 
-    from analysis_worker.settings import S3Settings
     from media_analysis.demo.cases import Case
-    from media_analysis.report import Check, Picture, Sound, Span, Subtitles
+    from media_analysis.report import Check, Sound, Span, Subtitles
 
-SAMPLES: Final = Path(media_analysis.__file__).parent / "samples"
 _LATE_SECONDS: Final = 3600
 # Tansu lets a first member join after about half the session time-out: 23 s with the worker's default of 45 s.
 _BRISK: Final = {"KAFKA_SESSION_TIMEOUT_MS": "6000"}
@@ -66,7 +62,7 @@ class Played:
     rows: tuple[Row, ...]
     checks: tuple[Check, ...]
     spans: tuple[Span, ...]
-    pictures: Mapping[str, Picture]
+    exhibits: Exhibits
     sounds: Mapping[int, Sound]
     subtitles: Mapping[int, Subtitles]
     calls_counted: int | None
@@ -99,7 +95,7 @@ async def play(directory: Path, provider: Provider, watcher: Watcher) -> Played:
     async with start_stack(
         directory, simulator=provider.simulated, scenario=scenario if provider.simulated else None
     ) as stack:
-        given = {**stack.environment, **_BRISK, **provider.environment}
+        given = {**stack.environment, **_BRISK, **_own_catalogue(directory, provider), **provider.environment}
         with PortLease() as lease, environment.adopted({name: text for name, text in given.items() if text}):
             worker = WorkerProcess(directory=directory, http_port=lease.take())
             try:
@@ -107,6 +103,15 @@ async def play(directory: Path, provider: Provider, watcher: Watcher) -> Played:
             finally:
                 worker.kill()
     return replace(played, seconds=time.monotonic() - begun)
+
+
+def _own_catalogue(directory: Path, provider: Provider) -> dict[str, str]:
+    """The variable that names a file with an example of a price; a bill that is to be paid has no examples in it."""
+    if not provider.simulated:
+        return {}
+    path = directory / "catalogue.toml"
+    path.write_text(CATALOGUE, encoding="utf-8")
+    return {"MODEL_CATALOGUE_FILE": str(path)}
 
 
 async def _unless_broken(work: Coroutine[Any, Any, Played], stack: Stack) -> Played:
@@ -130,7 +135,7 @@ async def _with(stack: Stack, worker: WorkerProcess, *, provider: Provider, watc
     watcher.say("uploading the samples, starting the worker")
     kafka, s3 = environment.kafka_settings(), environment.s3_settings()
     board = Board(build_cases(f"demo-{secrets.token_hex(3)}"))
-    pictures, *_ = await asyncio.gather(asyncio.to_thread(_pictures), _upload_all(s3), worker.ready())
+    exhibits, _ = await asyncio.gather(set_up(stack.directory / "media", settings=s3), worker.ready())
     strays = Strays()
     watcher.say("")
     async with (
@@ -158,7 +163,7 @@ async def _with(stack: Stack, worker: WorkerProcess, *, provider: Provider, watc
         rows=board.rows,
         checks=judge(board.rows, strays=strays.seen, calls_paid=calls, worker_exit=exit_code),
         spans=spans,
-        pictures=pictures,
+        exhibits=exhibits,
         sounds=await spoken_answers(board.rows, settings=s3),
         subtitles=await subtitle_files(board.rows, settings=s3, samples=SAMPLES),
         calls_counted=calls,
@@ -245,15 +250,6 @@ async def _first_failure_or(work: Coroutine[Any, Any, None], listeners: Iterable
             one.result()
     finally:
         task.cancel()
-
-
-async def _upload_all(s3: S3Settings) -> None:
-    puts = (upload(SAMPLES / name, settings=s3, bucket=BUCKET, key=key) for key, name in UPLOADS.items())
-    await asyncio.gather(*puts)
-
-
-def _pictures() -> dict[str, Picture]:
-    return {path.name: thumbnail(path) for path in SAMPLES.iterdir() if path.suffix in {".png", ".jpg", ".wav", ".mp4"}}
 
 
 async def _calls_paid(stack: Stack) -> int:

@@ -29,6 +29,7 @@ def tell(
     notes: tuple[str, ...],
     sounds: Mapping[int, Sound] = {},
     subtitles: Mapping[int, Subtitles] = {},
+    strips: Mapping[str, tuple[Picture, ...]] = {},
 ) -> Report:
     """Return the report; a row's traces are the spans of the trace that its request started."""
     by_trace: dict[str, list[Span]] = {}
@@ -43,6 +44,7 @@ def tell(
             replace(
                 entry_of(row, by_trace.get(row.trace_id or "", ()), pictures, sounds.get(row.case.number)),
                 subtitles=subtitles.get(row.case.number),
+                strip=tuple(picture for name in row.case.samples for picture in strips.get(name, ())),
             )
             for row in rows
         ),

@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from media_analysis.demo.play import SAMPLES, Played, Provider, StackBroken, Watcher, play
+from media_analysis.demo.exhibits import SAMPLES
+from media_analysis.demo.play import Played, Provider, StackBroken, Watcher, play
 from media_analysis.demo.retell import tell
 from media_analysis.demo.view import board_table, check_lines, plain_line, totals_table
 from media_analysis.demo.worker_process import WorkerEnded
@@ -111,7 +112,8 @@ def _run(folder: Path, provider: Provider, report_file: Path) -> int:
         tell(
             played.rows,
             spans=played.spans,
-            pictures=played.pictures,
+            pictures=played.exhibits.pictures,
+            strips=played.exhibits.strips,
             sounds=played.sounds,
             subtitles=played.subtitles,
             checks=played.checks,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from media_analysis.demo.cases import ANSWERED, BUCKET, Case, Draft, Expected, draft
+from media_analysis.demo.story_long import long_ones
 from media_analysis.demo.story_media import OTHER_MODEL, beyond_pictures
 from media_contracts import (
     KafkaRecord,
@@ -19,26 +20,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SOURCE: Final = "/media-analysis/demo"
-UPLOADS: Final[Mapping[str, str]] = {
-    "demo/astronaut.png": "astronaut.png",
-    "demo/chelsea.png": "chelsea.png",
-    "demo/coffee.png": "coffee.png",
-    "demo/rocket.jpg": "rocket.jpg",
-    "demo/text.png": "text.png",
-    "demo/sense_and_sensibility.wav": "sense_and_sensibility.wav",
-    "demo/bigbuckbunny.mp4": "bigbuckbunny.mp4",
-    "demo/photo.jpg": "README.md",  # a text file that calls itself a photograph
-    "acme/chelsea.png": "chelsea.png",
-}
-"""Key in the bucket → sample."""
-
 SCENARIO: Final[Mapping[str, Any]] = {
     "default": {"first_token_seconds": 0.35, "chunk_seconds": 0.02},
     "rules": [
-        {"match": {"model": OTHER_MODEL, "nth": 1}, "do": {"fault": "throttle_requests", "retry_after_seconds": 1}}
+        {"match": {"contains": "of a longer one"}, "do": {"chunk_characters": 128}},
+        {"match": {"model": OTHER_MODEL, "nth": 1}, "do": {"fault": "throttle_requests", "retry_after_seconds": 1}},
     ],
 }
-"""How the simulator behaves: the pace of an answer, and one refusal (429) of the other model's first call."""
+"""How the simulator behaves: the pace of an answer, and one refusal (429) of the other model's first call.
+
+Segments are answered in larger chunks: there is much to say of them.
+"""
 
 _CAT_SCHEMA: Final = {
     "type": "object",
@@ -62,7 +54,14 @@ def _refused(code: str, *more: str) -> Expected:
 
 def build_cases(run: str) -> tuple[Case, ...]:
     """Return the story; `run` makes its request ids new, because an answered id is never asked twice."""
-    drafts = (*_photographs(run), *_ways_to_ask(run), *beyond_pictures(run), *_refusals(run), *_repeats(run))
+    drafts = (
+        *_photographs(run),
+        *_ways_to_ask(run),
+        *beyond_pictures(run),
+        *long_ones(run),
+        *_refusals(run),
+        *_repeats(run),
+    )
     return tuple(
         Case(number=number, title=title, expected=expected, **fields)
         for number, (title, expected, fields) in enumerate(drafts, start=1)
@@ -159,16 +158,14 @@ def _ways_to_ask(run: str) -> tuple[Draft, ...]:
     )
 
 
-def _refusals(run: str) -> tuple[Draft, ...]:
-    """What must end without an answer, each for its own reason."""
+def _short_answers(run: str) -> tuple[Draft, ...]:
+    """A room that is too small for the answer: more is given where the budget allows it."""
     truncated = Expected(
         outcomes=("failed",), codes=("answer_truncated",), words="failed as answer_truncated: a prefix is no answer"
     )
-    dead = Expected(outcomes=("dead letter",), codes=("not_json",), words="a dead letter, not_json")
-    raw = {"raw": b"analyse the coffee please"}
     return (
         draft(
-            "16 tokens for the answer: asked again with more",
+            "16 tokens, then more: asked again",
             ANSWERED,
             request_id=f"{run}-longer",
             media=_image("coffee.png"),
@@ -177,7 +174,7 @@ def _refusals(run: str) -> tuple[Draft, ...]:
             samples=("coffee.png",),
         ),
         draft(
-            "16 tokens for the answer, no money for more",
+            "16 tokens, no money for more",
             truncated,
             request_id=f"{run}-short",
             media=_image("coffee.png"),
@@ -186,6 +183,14 @@ def _refusals(run: str) -> tuple[Draft, ...]:
             limits=Limits(max_cost=Money(amount="0.008", currency="CNY")),
             samples=("coffee.png",),
         ),
+    )
+
+
+def _refusals(run: str) -> tuple[Draft, ...]:
+    """What must end without an answer, each for its own reason."""
+    dead = Expected(outcomes=("dead letter",), codes=("not_json",), words="a dead letter, not_json")
+    raw = {"raw": b"analyse the coffee please"}
+    return (
         draft(
             "Expired before it was read",
             _refused("deadline_exceeded"),

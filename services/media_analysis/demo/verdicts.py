@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from media_analysis.demo.verdicts_long import judge_long
 from media_analysis.report import Check
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from media_analysis.demo.board import Row
+
+_NO_PRICE: Final = "price_unknown"
 
 
 def judge(rows: Sequence[Row], *, strays: int, calls_paid: int | None, worker_exit: int | None) -> tuple[Check, ...]:
@@ -22,7 +25,8 @@ def judge(rows: Sequence[Row], *, strays: int, calls_paid: int | None, worker_ex
     checks = [_every_case(rows), _one_end(rows, strays), _same_bytes(rows)]
     if calls_paid is not None:
         checks.append(_paid_once(rows, calls_paid))
-    return (*checks, _priced(rows), _traced(rows), _worker(worker_exit))
+    long = judge_long(rows, simulated=calls_paid is not None)
+    return (*checks, *long, _priced(rows), _traced(rows), _worker(worker_exit))
 
 
 def _every_case(rows: Sequence[Row]) -> Check:
@@ -64,11 +68,11 @@ def _paid_once(rows: Sequence[Row], calls_paid: int) -> Check:
 
 def _priced(rows: Sequence[Row]) -> Check:
     asked = [row.completion for row in rows if row.completion is not None and row.completion.usage.total_tokens]
-    unpriced = sum(done.cost is None for done in asked)
+    unpriced = sum(done.cost is None and not any(told.code == _NO_PRICE for told in done.warnings) for done in asked)
     return Check(
-        claim="Every call has a price",
+        claim="Every call has a price, or a warning that says of which model none is known",
         holds=unpriced == 0,
-        seen=f"{len(asked)} completions with calls, {unpriced} without a price",
+        seen=f"{len(asked)} completions with calls, {unpriced} without either",
     )
 
 
