@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import io
+import json
 import re
+from pathlib import Path
 
 import av
 import pytest
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 from analysis_worker.profiles import load_profiles
 from analysis_worker.subtitles import Cue, are_cues, read_cues, to_srt, to_webvtt, write_subtitles
 
+EXAMPLE = Path(__file__).parents[2] / "contracts/examples/completed/v1/valid/subtitles.json"
 ITEMS = [
     {"start_seconds": 12.68, "end_seconds": 16.96, "text": "貓線繞過樹搖晃的月光"},  # 001_c4bbddce233d9b12.txt
     {"start_seconds": 18.4, "end_seconds": 22.8, "text": "Tom & <i>Jerry</i>\n\n -- said"},
@@ -152,3 +156,12 @@ def test_a_schema_says_where_its_cues_are(pointer):
     assert are_cues(schema, "/cues")
     assert not are_cues(schema, pointer)
     assert not are_cues(load_profiles().get("storyline").schema.document, "/transcript")
+
+
+def test_the_contracts_example_is_what_would_be_written():
+    example = json.loads(EXAMPLE.read_text("utf-8"))
+    written = write_subtitles(example["result"], "/cues")
+    assert load_profiles().get("subtitles").schema.faults(example["result"]) == ()
+    assert [(one["role"], one["content_type"], one["size_bytes"], one["sha256"]) for one in example["artifacts"]] == [
+        (file.role, file.content_type, len(file.body), hashlib.sha256(file.body).hexdigest()) for file in written.files
+    ]
