@@ -59,6 +59,7 @@ def build_cases(run: str) -> tuple[Case, ...]:
         *_ways_to_ask(run),
         *beyond_pictures(run),
         *long_ones(run),
+        *_short_answers(run),
         *_refusals(run),
         *_repeats(run),
     )
