@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -56,23 +57,25 @@ def affordable_tokens(plan: AnalysisPlan, money_left: Money, *, bound: Bound) ->
     each = (longest.decimal - shortest.decimal) / _MANY
     if each <= 0:
         return plan.card.context.max_output_tokens
-    return max(int((money_left.decimal - shortest.decimal) / each) + 1, 0)
+    return max(math.floor((money_left.decimal - shortest.decimal) / each) + 1, 0)
 
 
 def repaired(plan: AnalysisPlan, step: ContinueFrom | AskLonger | AskWithFaults, *, bound: Bound) -> AnalysisPlan:
     """The next call of the same model with the same media, with its estimate."""
     rung = rung_of(step)
     plan = replace(plan, is_repair=True, reason=rung.value if rung else None)
+    # What was asked first: the rest of an answer is asked for by a message at the end.
+    asked = plan.messages[:-1] if plan.prefix else plan.messages
     match step:
         case AskLonger(max_output_tokens=tokens):
             plan = _limited(plan, tokens)
         case ContinueFrom(prefix=prefix, max_output_tokens=tokens):
-            plan = _limited(_longer_input(plan, prefix), tokens)
-            # Of what the first call was asked and not of the call before: its prefix is in this one.
-            before = plan.messages[:-1] if plan.prefix else plan.messages
-            plan = replace(plan, messages=continued(before, prefix), prefix=prefix)
+            plan = _limited(_longer_input(plan, prefix[len(plan.prefix) :]), tokens)
+            # A decoder that is held to JSON writes a document of its own, not the rest of one.
+            parameters = replace(plan.parameters, json_mode=False, json_schema=None)
+            plan = replace(plan, messages=continued(asked, prefix), prefix=prefix, parameters=parameters)
         case AskWithFaults(faults=faults):
-            plan = replace(_longer_input(plan, fault_list(faults)), messages=with_faults(plan.messages, faults))
+            plan = replace(_longer_input(plan, fault_list(faults)), messages=with_faults(asked, faults), prefix="")
         case _:
             assert_never(step)
     return replace(plan, estimate=Estimate(input_tokens=plan.input_tokens.total, cost=bound(plan)))
