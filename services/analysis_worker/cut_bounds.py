@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from analysis_worker.cards import ModelCard
     from analysis_worker.cut_plan import CutPlan
     from analysis_worker.cutter import FilmSource
-    from analysis_worker.values import AnalysisPlan
+    from analysis_worker.values import AnalysisPlan, PlannedMedia
     from media_contracts import AnalysisRequested
 
 
@@ -61,13 +61,21 @@ def bounded(
             tokens += reduction.tokens
             costs.append(reduction.cost)
             cut = replace(cut, reduction=reduction)
+    # One piece is sent instead of the medium, on its own way; of several each has its own.
+    media = plan.media if cut.in_segments else _on_the_way_of(calls[0], plan, cut.media_index)
     return replace(
         plan,
         cut=cut,
+        media=media,
         input_tokens=tokens,
         unseen_tokens=unseen,
         estimate=Estimate(input_tokens=tokens.total, cost=total_of(costs)),
     )
+
+
+def _on_the_way_of(call: AnalysisPlan, plan: AnalysisPlan, index: int) -> tuple[PlannedMedia, ...]:
+    changed = replace(plan.media[index], delivery=call.media[index].delivery)
+    return (*plan.media[:index], changed, *plan.media[index + 1 :])
 
 
 def total_of(costs: Iterable[Money | None]) -> Money | None:

@@ -54,7 +54,7 @@ def gap_warning(parts: Sequence[Part], errors: Mapping[int, ErrorInfo], *, media
     """What no answer covers, and why; None when everything is covered."""
     if all(part.value is not None for part in parts):
         return None
-    gaps = ", ".join(f"{start:g} to {end:g} s" for start, end in gaps_of(parts)) or "nothing but what neighbours share"
+    gaps = ", ".join(f"{start:.1f} to {end:.1f} s" for start, end in gaps_of(parts)) or "nothing but what neighbours share"
     why = "; ".join(f"segment {index}: {error.code}" for index, error in sorted(errors.items()))
     return WarningInfo(code=PARTIAL, path=f"/media/{media_index}", message=f"the answer leaves out {gaps} ({why})")
 

@@ -189,8 +189,8 @@ class _Asking:
         """Record it. :raises AnalysisError: the fault, naming the segment, when the request fails with it."""
         named = copy.copy(fault)
         named.message = (
-            f"segment {segment.index} of {len(self._pieces.cut.segments)} ({segment.start_seconds:g} to"
-            f" {segment.end_seconds:g} s): {fault.message}"
+            f"segment {segment.index} of {len(self._pieces.cut.segments)} ({segment.start_seconds:.1f} to"
+            f" {segment.end_seconds:.1f} s): {fault.message}"
         )
         self._ended.faults[segment.index] = named
         await self._record(segment, outcome=fault.code, message=fault.message, start_seconds=segment.start_seconds)

@@ -1,0 +1,155 @@
+"""A long medium whose worker dies half-way: what was finished is kept, what was under way is asked again."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from media_contracts import Identity
+from tests.processes import until
+from tests.system.long_media import asked, sums, talk
+
+PIECE_RATE = 44_100
+"""A piece of two minutes has 9 MB then, too many to be sent inline."""
+
+
+def prefix_of(unique):
+    identity = Identity(tenant="default", source="/tests", request_id=unique, rerun=0)
+    return f"ledger/default/{identity.completion_id()}/", f"scratch/default/{identity.completion_id()}/"
+
+
+async def killed_half_way(start_worker, wire, simulator, bucket, unique, *, rate):
+    """A worker that was killed while part 2 of 3 was asked and the others had been recorded; its scratch objects."""
+    await simulator.play({"match": {"contains": "is part 2 of 3", "nth": 1}, "do": {"fault": "hold"}})
+    medium = bucket.upload(f"long/{unique}.wav", talk(300, rate=rate), content_type="audio/wav")
+    first = start_worker()
+    await wire.publish(
+        {
+            "request_id": unique,
+            "media": [{"kind": "audio", **medium}],
+            "profile": "subtitles",
+            "instruction": unique,
+        }
+    )
+    ledger, scratch = prefix_of(unique)
+    wanted = {f"{ledger}segment-0.json", f"{ledger}segment-2.json"}
+    await until(lambda: wanted <= set(bucket.keys(ledger)), seconds=60, what="two recorded segments")
+    await simulator.until_called("is part 2 of 3", status="held")
+    left = bucket.keys(scratch)
+    first.kill()
+    return left
+
+
+async def test_only_what_was_unfinished_is_asked_again(empty_stack, wire, simulator, start_worker, bucket, unique):
+    await killed_half_way(start_worker, wire, simulator, bucket, unique, rate=8000)
+    second = start_worker()
+    done = (await wire.completion(unique, seconds=60)).data
+    assert await second.stop() == 0
+    assert (done.outcome, done.coverage, done.warnings) == ("succeeded", "complete", ())
+    assert await asked(simulator, unique) == {1: 1, 2: 2, 3: 1}
+    assert sorted((one.segment, one.outcome, one.basis) for one in done.attempts) == [
+        (0, "succeeded", "reported"),
+        (1, "abandoned", "estimated"),
+        (1, "succeeded", "reported"),
+        (2, "succeeded", "reported"),
+    ]
+    assert sums([done.usage]) == sums(one.usage for one in done.attempts) == sums(one.usage for one in done.segments)
+    starts = [cue["start_seconds"] for cue in done.result["cues"]]
+    assert starts == pytest.approx(list(range(0, 300, 20)), abs=0.1)
+
+
+async def test_scratch_objects_are_gone_also_after_a_kill(empty_stack, wire, simulator, start_worker, bucket, unique):
+    left = await killed_half_way(start_worker, wire, simulator, bucket, unique, rate=PIECE_RATE)
+    assert [key.rpartition("/")[2] for key in left] == ["segment-1.wav"]
+    second = start_worker()
+    done = (await wire.completion(unique, seconds=60)).data
+    assert await second.stop() == 0
+    assert done.outcome == "succeeded"
+    _, scratch = prefix_of(unique)
+    assert bucket.keys(scratch) == []
+
+
+async def test_an_object_that_changed_discards_what_was_finished_and_says_so(
+    empty_stack, wire, simulator, start_worker, bucket, unique
+):
+    await killed_half_way(start_worker, wire, simulator, bucket, unique, rate=8000)
+    bucket.upload(f"long/{unique}.wav", talk(320), content_type="audio/wav")
+    second = start_worker()
+    done = (await wire.completion(unique, seconds=60)).data
+    assert await second.stop() == 0
+    assert (done.outcome, [warning.code for warning in done.warnings]) == ("succeeded", ["segments_discarded"])
+    assert "objects" in done.warnings[0].message
+    assert await asked(simulator, unique) == {1: 2, 2: 2, 3: 2}
+    # What the discarded segments cost is in the bill.
+    assert sums([done.usage]) == sums(one.usage for one in done.attempts)
+    assert done.usage.calls == 6
+
+
+async def test_a_drain_releases_and_the_next_worker_goes_on(empty_stack, wire, simulator, start_worker, bucket, unique):
+    await simulator.play({"match": {"contains": "is part 2 of 3", "nth": 1}, "do": {"fault": "hold"}})
+    medium = bucket.upload(f"long/{unique}.wav", talk(300), content_type="audio/wav")
+    first = start_worker(WORKER_DRAIN_SECONDS="1")
+    media = [{"kind": "audio", **medium}]
+    await wire.publish({"request_id": unique, "media": media, "profile": "subtitles", "instruction": unique})
+    ledger, _ = prefix_of(unique)
+    wanted = {f"{ledger}segment-0.json", f"{ledger}segment-2.json"}
+    await until(lambda: wanted <= set(bucket.keys(ledger)), seconds=60, what="two recorded segments")
+    await simulator.until_called("is part 2 of 3", status="held")
+    assert await first.stop() == 0
+    second = start_worker()
+    done = (await wire.completion(unique, seconds=60)).data
+    assert await second.stop() == 0
+    assert (done.outcome, await asked(simulator, unique)) == ("succeeded", {1: 1, 2: 2, 3: 1})
+    assert sorted((one.segment, one.outcome) for one in done.attempts)[1:3] == [(1, "cancelled"), (1, "succeeded")]
+
+
+async def test_pieces_of_many_requests_never_take_more_scratch_than_there_is(
+    empty_stack, wire, start_worker, bucket, unique
+):
+    total = 14_000_000  # a piece and a half
+    worker = start_worker(WORKER_SCRATCH_BYTES=str(total))
+    await worker.wait_ready()
+    data, peak = talk(300, rate=PIECE_RATE), 0.0
+    for number in range(4):
+        medium = bucket.upload(f"long/{unique}-{number}.wav", data, content_type="audio/wav")
+        media = [{"kind": "audio", **medium}]
+        await wire.publish({"request_id": f"{unique}-{number}", "media": media, "profile": "subtitles"})
+    names = [f"{unique}-{number}" for number in range(4)]
+    while not all(wire.completions(name) for name in names):
+        metrics = (await worker.get("/metrics")).text
+        [used] = [line for line in metrics.splitlines() if line.startswith("media_analysis_scratch_used_bytes ")]
+        peak = max(peak, float(used.split()[1]))
+        await asyncio.sleep(0.02)
+    assert {(await wire.completion(name)).data.outcome for name in names} == {"succeeded"}
+    assert 0 < peak <= total
+    await wire.publish(
+        {"request_id": f"{unique}-x", "media": media, "profile": "subtitles", "model": {"detail": "quick"}}
+    )
+    assert await worker.stop() == 0
+
+
+async def test_a_piece_that_scratch_can_never_hold_is_rejected_at_planning(
+    empty_stack, wire, start_worker, bucket, unique
+):
+    worker = start_worker(WORKER_SCRATCH_BYTES="2000000")
+    medium = bucket.upload(f"long/{unique}.wav", talk(300, rate=PIECE_RATE), content_type="audio/wav")
+    await wire.publish({"request_id": unique, "media": [{"kind": "audio", **medium}], "profile": "subtitles"})
+    done = (await wire.completion(unique)).data
+    assert await worker.stop() == 0
+    assert (done.outcome, done.error.code) == ("rejected", "scratch_too_small")
+
+
+async def test_what_cannot_be_sent_whole_is_encoded_smaller_and_asked_once(
+    empty_stack, wire, simulator, start_worker, bucket, unique
+):
+    worker = start_worker(S3_PUBLIC_ENDPOINT=None)
+    medium = bucket.upload(f"long/{unique}.wav", talk(110, rate=PIECE_RATE), content_type="audio/wav")
+    media = [{"kind": "audio", **medium}]
+    await wire.publish({"request_id": unique, "media": media, "profile": "subtitles", "instruction": unique})
+    done = (await wire.completion(unique)).data
+    assert await worker.stop() == 0
+    assert (done.outcome, done.media[0].delivery, done.segments) == ("succeeded", "inline", ())
+    assert [(one.kind, one.outcome) for one in done.attempts] == [("analysis", "succeeded")]
+    starts = [cue["start_seconds"] for cue in done.result["cues"]]
+    assert starts == pytest.approx(list(range(0, 110, 20)), abs=0.1)
