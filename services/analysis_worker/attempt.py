@@ -71,7 +71,7 @@ async def attempt(plan: AnalysisPlan, claim: Claim, *, by: Attempter, running: O
         await claim.open(opened)
         async with by.fetch(plan) as pipe:
             body = build_body(messages=plan.messages, media=pipe.parts, parameters=plan.parameters)
-            with chat_span(plan.parameters, api=by.api, number=opened.number) as span:
+            with chat_span(plan.parameters, api=by.api, opened=opened) as span:
                 made = None
                 try:
                     call = await by.api.call(body, open_media=pipe.open, running=running)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
     from analysis_worker.errors import AnalysisError
+    from analysis_worker.ledger_format import OpenAttempt
     from analysis_worker.model_api import ModelApi
     from analysis_worker.request_body import CallParameters
     from analysis_worker.stream import Answer
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def chat_span(parameters: CallParameters, *, api: ModelApi, number: int) -> Iterator[Span]:
+def chat_span(parameters: CallParameters, *, api: ModelApi, opened: OpenAttempt) -> Iterator[Span]:
     """The span of one attempt; what sampling may look at is set at its start."""
     attributes: dict[str, AttributeValue] = {
         names.GEN_AI_OPERATION: names.CHAT,
@@ -32,11 +33,13 @@ def chat_span(parameters: CallParameters, *, api: ModelApi, number: int) -> Iter
         names.GEN_AI_REQUEST_STREAM: True,
         names.SERVER_ADDRESS: api.server_address,
         names.SERVER_PORT: api.server_port,
-        names.ATTEMPT: number,
+        names.ATTEMPT: opened.number,
+        names.ATTEMPT_KIND: opened.kind,
     }
     if parameters.json_mode or parameters.json_schema is not None:
         attributes[names.GEN_AI_OUTPUT_TYPE] = "json"
     optional = {
+        names.ATTEMPT_REASON: opened.reason,
         names.GEN_AI_REQUEST_MAX_TOKENS: parameters.max_tokens,
         names.GEN_AI_REQUEST_TEMPERATURE: parameters.temperature,
         names.GEN_AI_REQUEST_SEED: parameters.seed,

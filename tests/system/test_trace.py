@@ -82,3 +82,19 @@ async def test_a_replay_is_linked_to_the_first_trace(shared_worker, wire, spans,
     found = await spans.wait_for(second, f"send {COMPLETED}")
     sent = next(span for span in found if span.name == f"send {COMPLETED}")
     assert [link.trace_id for link in sent.links] == [first]
+
+
+async def test_every_step_of_the_ladder_is_in_the_trace(shared_worker, wire, simulator, spans, unique):
+    trace_id = secrets.token_hex(16)
+    await simulator.play({"match": {"contains": unique, "times": 1}, "do": {"fault": "wrong_shape"}})
+    request = {"request_id": unique, "instruction": f"Say {unique}."}
+    await wire.publish(request, traceparent=f"00-{trace_id}-{secrets.token_hex(8)}-01")
+    attempts = (await wire.completion(unique)).data.attempts
+    found = await spans.wait_for(trace_id, f"send {COMPLETED}")
+    calls = sorted(
+        (int(chat["media_analysis.attempt"]), chat["media_analysis.attempt.kind"], chat.get("error.type"))
+        for chat in (span.attributes for span in found if span.name.startswith("chat "))
+    )
+    assert calls == [(1, "analysis", "answer_wrong_shape"), (2, "repair", None)]
+    reasons = {span.attributes.get("media_analysis.attempt.reason") for span in found if span.name.startswith("chat ")}
+    assert reasons == {attempt.reason for attempt in attempts} == {None, "faults"}
