@@ -46,10 +46,21 @@ ANOTHER_MODEL: Final = (
 class Candidates:
     """The models of one request in the order in which they are asked, none twice."""
 
-    def __init__(self, request: AnalysisRequested, *, default_model: str, is_tired: Callable[[str], bool]) -> None:
-        """`is_tired` tells of a model that has had all its tries in earlier starts."""
+    def __init__(
+        self,
+        request: AnalysisRequested,
+        *,
+        default_model: str,
+        is_tired: Callable[[str], bool],
+        begun: str | None = None,
+    ) -> None:
+        """`is_tired` tells of a model that has had all its tries in earlier starts.
+
+        `begun` is the one that was asked about segments last: to ask an earlier one would discard what it answered.
+        """
         names = list(dict.fromkeys((request.model.name or default_model, *request.model.fallbacks)))
-        self._names = [name for name in names if not is_tired(name)] or names[-1:]
+        fresh = [name for name in names if not is_tired(name)] or names[-1:]
+        self._names = fresh[fresh.index(begun) :] if begun in fresh else fresh
         self._fault: AnalysisError | None = None
 
     @property

@@ -7,9 +7,9 @@ from analysis_worker.fallback import Candidates
 from media_contracts import AnalysisRequested
 
 
-def candidates(*fallbacks, name="a", tired=()):
+def candidates(*fallbacks, name="a", tired=(), begun=None):
     request = AnalysisRequested(request_id="r", instruction="x", model={"name": name, "fallbacks": fallbacks})
-    return Candidates(request, default_model="default", is_tired=lambda name: name in tired)
+    return Candidates(request, default_model="default", is_tired=lambda name: name in tired, begun=begun)
 
 
 def test_models_are_asked_in_order_and_none_twice():
@@ -55,3 +55,9 @@ def test_a_fallback_whose_plan_is_rejected_is_passed_over_and_the_last_call_says
 def test_a_model_that_had_all_its_tries_in_earlier_starts_is_passed_over_unless_it_is_the_last():
     assert candidates("b", "c", tired={"a", "c"}).current == "b"
     assert candidates("b", tired={"a", "b"}).current == "b"
+
+
+def test_a_later_start_goes_on_with_the_model_whose_segments_are_finished():
+    assert candidates("b", "c", begun="b").current == "b"
+    assert candidates("b", begun="gone").current == "a"
+    assert candidates("b", "c", begun="b", tired={"b"}).current == "a"

@@ -110,6 +110,7 @@ class Answering:
             self.job.request,
             default_model=line.planner.default_model,
             is_tired=lambda name: most_counted(claim.attempts, model=name) >= line.policy.max_attempts,
+            begun=next((one.model for one in reversed(claim.attempts) if one.segment is not None), None),
         )
 
     async def until_good(self) -> Asker:
