@@ -16,10 +16,13 @@ from analysis_worker.segment_format import (
     PlanDocument,
     PlannedObject,
     PlannedSegment,
+    ReductionDocument,
     SegmentDocument,
     decode_plan,
+    decode_reduction,
     decode_segment,
     encode_plan,
+    encode_reduction,
     encode_segment,
     plan_sha256,
 )
@@ -70,9 +73,18 @@ SEGMENT = SegmentDocument(
     findings='{"title": "ü", "price": 1.10}',
     attempts=(ATTEMPT,),
 )
+REDUCTION = ReductionDocument(
+    plan_sha256=plan_sha256(PLAN),
+    answered=(0, 1),
+    model="qwen-plus",
+    finish_reason="stop",
+    findings='{"title": "ü", "price": 1.10}',
+    attempts=(ATTEMPT.model_copy(update={"kind": "reduce", "segment": None, "model": "qwen-plus"}),),
+)
 CASES = [
     pytest.param("ledger_plan.json", PLAN, encode_plan, decode_plan, id="plan"),
     pytest.param("ledger_segment.json", SEGMENT, encode_segment, decode_segment, id="segment"),
+    pytest.param("ledger_reduction.json", REDUCTION, encode_reduction, decode_reduction, id="reduction"),
 ]
 
 
@@ -96,7 +108,9 @@ def test_whatever_else_lies_there_is_unreadable_by_name(name, document, encode, 
     kind = type(body[key])
     others = st.none() | st.booleans() | st.text() | st.floats(allow_nan=False) | st.just([{}]) | st.just({})
     body[key] = data.draw(others.filter(lambda value: type(value) is not kind))
-    if key in {"findings", "message", "start_seconds"} and isinstance(body[key], str | float | type(None)):
+    if key in {"findings", "message", "start_seconds", "finish_reason", "model"} and isinstance(
+        body[key], str | float | type(None)
+    ):
         return
     if body[key] == {} and kind is list:
         return
