@@ -23,7 +23,7 @@ from analysis_worker.accounts import Accounts
 from analysis_worker.analysis_ledger import AnalysisLedger
 from analysis_worker.catalogue import load_catalogue
 from analysis_worker.cutter import Cutter
-from analysis_worker.errors import BrokerUnavailable
+from analysis_worker.errors import BrokerUnavailable, ModelUnknown, Stopped
 from analysis_worker.holds import Hold
 from analysis_worker.http_server import HttpServer
 from analysis_worker.kafka.consumer import Consumer
@@ -153,8 +153,6 @@ async def build_pipeline(settings: Settings, stack: AsyncExitStack, metrics: Met
 
     :raises Stopped: with every fault of the operator's catalogue and profiles.
     """
-    catalogue = load_catalogue(_path(settings.model.catalogue_file))
-    profiles = load_profiles(_path(settings.worker.profiles_directory))
     connections = CONNECTIONS_PER_SLOT * settings.worker.max_in_flight
     store_client = build_client(connections=connections, connect_seconds=10, read_seconds=STORE_SECONDS)
     # The call's own four time-outs rule; this one is only the longest that any of them allows.
@@ -174,23 +172,10 @@ async def build_pipeline(settings: Settings, stack: AsyncExitStack, metrics: Met
         now=_now,
     )
     scratch = ScratchSpace(total_bytes=settings.worker.scratch_bytes)
-    planner = Planner(
-        store=store,
-        pool=await stack.enter_async_context(ProbePool()),
-        catalogue=catalogue,
-        profiles=profiles,
-        allowed=settings.s3.allowed,
-        url_hosts=frozenset(settings.worker.url_hosts),
-        default_model=settings.model.name,
-        region=settings.model.region,
-        cutter=Cutter(),
-        scratch_bytes=settings.worker.scratch_bytes,
-        reduce_model=settings.model.reduce_name,
-        speeds=SPEEDS,
-    )
+    planner = await _planner(settings, stack, store)
     line = Line(
         planner=planner,
-        accounts=Accounts(catalogue=catalogue, region=settings.model.region, today=lambda: _now().date()),
+        accounts=Accounts(catalogue=planner.catalogue, region=planner.region, today=lambda: _now().date()),
         api=ModelApi(settings=settings.model, client=model_client, clock=time.monotonic, now=_now),
         policy=RetryPolicy(max_attempts=settings.worker.max_attempts),
         key=key,
@@ -218,6 +203,33 @@ async def build_pipeline(settings: Settings, stack: AsyncExitStack, metrics: Met
         topic_bytes=producer.topic_bytes,
     )
     return Pipeline(settings=settings, line=line, ledger=ledger, recorder=recorder, producer=producer, metrics=metrics)
+
+
+async def _planner(settings: Settings, stack: AsyncExitStack, store: ObjectStore) -> Planner:
+    """What planning looks things up in.
+
+    :raises Stopped: with every fault of the operator's catalogue and profiles, or when it has no text model.
+    """
+    catalogue = load_catalogue(_path(settings.model.catalogue_file))
+    profiles = load_profiles(_path(settings.worker.profiles_directory))
+    try:
+        catalogue.card(settings.model.reduce_name)
+    except ModelUnknown as error:
+        raise Stopped(f"MODEL_REDUCE_NAME: {error.message}") from error
+    return Planner(
+        store=store,
+        pool=await stack.enter_async_context(ProbePool()),
+        catalogue=catalogue,
+        profiles=profiles,
+        allowed=settings.s3.allowed,
+        url_hosts=frozenset(settings.worker.url_hosts),
+        default_model=settings.model.name,
+        region=settings.model.region,
+        cutter=Cutter(),
+        scratch_bytes=settings.worker.scratch_bytes,
+        reduce_model=settings.model.reduce_name,
+        speeds=SPEEDS,
+    )
 
 
 def _now() -> datetime:

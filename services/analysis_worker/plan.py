@@ -61,8 +61,7 @@ async def plan(
     :raises StoreUnavailable: when the store does not answer.
     """
     request = job.request
-    if now >= job.deadline:
-        raise RequestExpired(f"the deadline {job.deadline.isoformat()} passed before it was asked: send it again")
+    _require_in_time(job, now)
     _require_supported(job)
     model = model or request.model.name or planner.default_model
     card = planner.catalogue.card(model)
@@ -147,6 +146,11 @@ def _one_length(media: Sequence[PlannedMedia]) -> float | None:
     """The length that bounds an answer's times: of the only medium that has one."""
     timed = [medium for medium in media if medium.item.kind in {"audio", "video", "frames"}]
     return timed[0].probed.duration_seconds if len(timed) == 1 and timed[0].probed else None
+
+
+def _require_in_time(job: Job, now: datetime) -> None:
+    if now >= job.deadline:
+        raise RequestExpired(f"the deadline {job.deadline.isoformat()} passed before it was asked: send it again")
 
 
 def _require_supported(job: Job) -> None:
