@@ -54,7 +54,7 @@ class OpenCall:
     """A call while it runs; `reader` keeps what has arrived, so that a cancelled call can still be counted.
 
     `body_sent` says that the last byte of the body was given to the connection; `on_token` is told of the first token,
-    `on_audio` gets the spoken answer as it comes (stream.StreamReader).
+    `on_audio` gets the spoken answer as it comes (stream.StreamReader), `on_text` the written one, without reasoning.
     """
 
     def __init__(
@@ -64,6 +64,8 @@ class OpenCall:
         self.body_sent = False
         self.on_token = on_token
         self.on_audio = on_audio
+        self.on_text: Callable[[str], None] | None = None
+        """Set when the call is opened: until then its number is not known."""
         self.body_fault: AnalysisError | None = None
 
 
@@ -123,7 +125,9 @@ class ModelApi:
                         reader = running.reader = StreamReader(started_at=start, on_audio=running.on_audio)
                         async for chunk in response.aiter_raw():
                             now = self.clock()
-                            reader.feed(chunk, now)
+                            text = reader.feed(chunk, now)
+                            if text and running.on_text is not None:
+                                running.on_text(text)
                             if reader.first_token_at == now and running.on_token is not None:
                                 running.on_token()
                             if reader.done:
