@@ -55,6 +55,8 @@ NAMES = (
     "outages",
     "probes",
     "flood",
+    "scratch",
+    "long_media",
     "soak",
 )
 DRILLS: Mapping[str, Drill] = {

@@ -56,6 +56,10 @@ class Ear:
     completions: dict[str, Completed] = field(default_factory=dict)
     letters: list[Letter] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    keeps: bool = False
+    """Whether the data of completions are kept; a drill with thousands of them does without."""
+    data: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What a request's first completion says, by its id."""
 
     def heard_of(self, request_ids: set[str]) -> int:
         """How many of these requests have a completion."""
@@ -90,7 +94,10 @@ class Ear:
             known.differing += digest != known.digest
             return
         value = message.value()
-        self.completions[completion_id] = _read(completion_id, json.loads(value), digest, value_bytes=len(value))
+        data = json.loads(value)
+        if self.keeps:
+            self.data.setdefault(data["request_id"], data)
+        self.completions[completion_id] = _read(completion_id, data, digest, value_bytes=len(value))
 
 
 def _read(completion_id: str, data: dict[str, Any], digest: str, *, value_bytes: int) -> Completed:
@@ -115,7 +122,7 @@ def _read(completion_id: str, data: dict[str, Any], digest: str, *, value_bytes:
 
 
 @contextlib.contextmanager
-def open_ear(stack: Stack, *, servers: str | None = None) -> Iterator[Ear]:
+def open_ear(stack: Stack, *, servers: str | None = None, keeps: bool = False) -> Iterator[Ear]:
     """Hear everything from the beginning until the block ends; `servers`: the broker itself when a proxy stands before it."""
     # Assigned, not subscribed: no group, no rebalance, nothing that the workers' faults could touch.
     consumer = Consumer(
@@ -136,7 +143,7 @@ def open_ear(stack: Stack, *, servers: str | None = None) -> Iterator[Ear]:
             for number in range(card.partitions)
         ]
     )
-    ear, ending = Ear(), threading.Event()
+    ear, ending = Ear(keeps=keeps), threading.Event()
 
     def listen() -> None:
         while not ending.is_set():

@@ -63,10 +63,10 @@ class Scene:
 
 @contextlib.asynccontextmanager
 async def open_scene(
-    stack: Stack, *, group: str, options: Mapping[str, str | None] | None = None
+    stack: Stack, *, group: str, options: Mapping[str, str | None] | None = None, keeps_data: bool = False
 ) -> AsyncIterator[Scene]:
-    """Everything but the workers runs; `options` are theirs."""
-    with open_ear(stack) as ear:
+    """Everything but the workers runs; `options` are theirs. `keeps_data`: of the completions that are heard."""
+    with open_ear(stack, keeps=keeps_data) as ear:
         async with open_fleet(stack, group=group, options=options) as fleet, open_book(stack) as book:
             yield Scene(
                 stack=stack,
