@@ -122,6 +122,7 @@ class Pieces:
             piece = piece_of(medium, segment, made, card=whole.card, public=store.public)
             if piece.delivery is Delivery.PRESIGNED and self.objects is not None:
                 stored = await held.enter_async_context(self.objects.holding(segment.index, made))
+                made.path.unlink()  # its reservation is the object's from here on: one of the two is enough
                 piece = replace(piece, objects=(stored,))
             call = self.call(segment, piece)
             self.require_budget(call.estimate.cost, model=call.model)
