@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,26 +12,24 @@ import click
 
 from analysis_worker.catalogue import load_catalogue
 from analysis_worker.errors import Rejected
-from analysis_worker.limits import fits_inline
 from analysis_worker.local import BUCKET
-from analysis_worker.outline import Outline, Wishes, check_sizes, check_turns, cost_bound, outline, read_wishes
 from analysis_worker.probe import HEAD_BYTES, HeadSource, HeadTooShort, PathSource, ProbePool, ProbeSource, probe
 from analysis_worker.profiles import load_profiles
 from analysis_worker.settings import ModelSettings, WorkerSettings
 from analysis_worker.sniff import sniff
-from analysis_worker.values import Delivery, PlannedMedia
 from media_analysis.calibration import read_calibrations
-from media_analysis.model_options import given_model, model_options
+from media_analysis.foresee import foresight
+from media_analysis.model_options import given_model, model_options, voice_option
 from media_analysis.outlook import Outlook, Question, show
-from media_contracts import AnalysisRequested, MediaItem, ModelChoice
+from media_contracts import AnalysisRequested, MediaItem, ModelChoice, Speech
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from analysis_worker.calibration import Calibration
-    from analysis_worker.cards import Kind, ModelCard
+    from analysis_worker.cards import Kind
     from analysis_worker.probed import ProbedMedia
-    from media_contracts import Money
+    from analysis_worker.profiles import Profiles
 
 _REJECTED: Final = 1
 
@@ -46,6 +43,12 @@ _REJECTED: Final = 1
 @model_options
 @click.option("--instruction", default=None, metavar="TEXT", help="Free text added to the prompt.")
 @click.option("--max-output-tokens", type=click.IntRange(min=1), help="The answer's bound; the profile's by default.")
+@voice_option
+@click.option(
+    "--inline/--by-url",
+    default=None,
+    help="Whether the model is sent the bytes or fetches them.  [default: it fetches what is too large]",
+)
 @click.option("--region", metavar="NAME", help="The price list. [MODEL_REGION]")
 @click.option(
     "--completions",
@@ -65,44 +68,42 @@ def command(  # noqa: PLR0917  (click passes options by name)
     search: bool | None,  # noqa: FBT001  (click passes it by name)
     instruction: str | None,
     max_output_tokens: int | None,
+    voice: str | None,
+    inline: bool | None,  # noqa: FBT001  (click passes it by name)
     region: str | None,
     completions: Path | None,
     as_json: bool,  # noqa: FBT001  (click passes it by name)
 ) -> int:
-    """Say what FILES in one request would count and cost, without asking a model.
+    """Say what FILES in one request would count and cost, and how they would be asked about, without asking a model.
 
-    The cost is an upper bound, the one that `max_cost` is held against: the input with a margin and every token that
-    the answer may have. It is null where no price is known. What --completions teaches is shown and changes nothing.
+    A film or recording that is too long for one call is shown with its cut: the segments, the call that puts their
+    answers together, and the sum of all. The cost is an upper bound, the one that `max_cost` is held against: the input
+    with a margin and every token that the answers may have. It is null where a price is unknown. What --completions
+    teaches is shown and changes nothing.
 
     Exit code: 0 some model takes the files, 1 none does.
     """
     settings = ModelSettings()
     catalogue = load_catalogue(Path(settings.catalogue_file) if settings.catalogue_file else None)
     names = models or (tuple(sorted(catalogue.cards)) if all_models else (settings.name,))
-    cards = {name: catalogue.card(name) for name in names}
-    probed = asyncio.run(_probed(files, kind))
-    request = _request(
-        probed,
-        files,
-        instruction=instruction,
-        choice=given_model(name=None, detail=detail, effort=effort, thinking=thinking, search=search).model_copy(
-            update={"max_output_tokens": max_output_tokens}
-        ),
-    )
+    for name in names:
+        catalogue.card(name)
     folder = WorkerSettings().profiles_directory
     profiles = load_profiles(Path(folder) if folder else None)
+    probed = asyncio.run(_probed(files, kind))
+    choice = given_model(name=None, detail=detail, effort=effort, thinking=thinking, search=search)
+    choice = choice.model_copy(update={"max_output_tokens": max_output_tokens})
     question = Question(
-        request=request,
-        media=tuple(
-            PlannedMedia(item=item, delivery=Delivery.INLINE, probed=facts)
-            for item, facts in zip(request.media, probed, strict=True)
-        ),
+        request=_request(probed, files, instruction=instruction, profile=profile, voice=voice, choice=choice),
+        media=probed,
         profile=profiles.get(profile) if profile else profiles.default_for(item.kind for item in probed),
         catalogue=catalogue,
         region=region or settings.region,
     )
     learned = read_calibrations(completions) if completions else {}
-    outlooks = [_outlook(name, card, question, learned.get(name)) for name, card in cards.items()]
+    outlooks = asyncio.run(
+        _outlooks(question, names, learned, profiles=profiles, reduce_model=settings.reduce_name, inline=inline)
+    )
     if as_json:
         for outlook in outlooks:
             click.echo(json.dumps(outlook.document(), ensure_ascii=False))
@@ -111,14 +112,42 @@ def command(  # noqa: PLR0917  (click passes options by name)
     return _REJECTED if all(outlook.rejection for outlook in outlooks) else 0
 
 
+async def _outlooks(
+    question: Question,
+    names: Iterable[str],
+    learned: Mapping[str, Calibration],
+    *,
+    profiles: Profiles,
+    reduce_model: str,
+    inline: bool | None,
+) -> list[Outlook]:
+    now = datetime.now(UTC)
+    async with foresight(question, profiles=profiles, reduce_model=reduce_model, inline=inline, now=now) as means:
+        return [await means.outlook(name, learned.get(name)) for name in names]
+
+
 def _request(
-    probed: Sequence[ProbedMedia], files: Sequence[Path], *, instruction: str | None, choice: ModelChoice
+    probed: Sequence[ProbedMedia],
+    files: Sequence[Path],
+    *,
+    instruction: str | None,
+    profile: str | None,
+    voice: str | None,
+    choice: ModelChoice,
 ) -> AnalysisRequested:
     """The request that `media-analysis analyze` would make of these files."""
     media = tuple(
-        MediaItem(kind=facts.kind, bucket=BUCKET, key=str(path)) for facts, path in zip(probed, files, strict=True)
+        MediaItem(kind=facts.kind, bucket=BUCKET, key=str(path.absolute()))
+        for facts, path in zip(probed, files, strict=True)
     )
-    return AnalysisRequested(request_id="estimate", media=media, instruction=instruction, model=choice)
+    return AnalysisRequested(
+        request_id="estimate",
+        media=media,
+        profile=profile,
+        instruction=instruction,
+        model=choice,
+        speech=Speech(voice=voice) if voice else None,
+    )
 
 
 async def _probed(files: Sequence[Path], kind: Kind | None) -> list[ProbedMedia]:
@@ -146,39 +175,3 @@ def _read(path: Path, size_bytes: int) -> tuple[bytes, int]:
     """The first bytes of a file and how many it has."""
     with path.open("rb") as file:
         return file.read(size_bytes), path.stat().st_size
-
-
-def _outlook(name: str, card: ModelCard, question: Question, learned: Calibration | None) -> Outlook:
-    """Plan as the worker does, and keep what is known by the time of a rejection."""
-    request, profile = question.request, question.profile
-    wishes: Wishes | None = None
-    made: Outline | None = None
-    bound: Money | None = None
-    rejection: Rejected | None = None
-    delivery = Delivery.INLINE
-    media = question.media
-    try:
-        profile.check_kinds(item.kind for item in request.media)
-        wishes = read_wishes(
-            request, model=name, card=card, profile=profile, schema=profile.schema, detail=question.detail
-        )
-        if not all(fits_inline(card, medium.probed) for medium in media if medium.probed):
-            delivery = Delivery.PRESIGNED
-            media = tuple(replace(medium, delivery=delivery) for medium in media)
-        made = outline(request, wishes, card=card, profile=profile, schema=profile.schema, media=media)
-        today = datetime.now(UTC).date()
-        bound = cost_bound(wishes, made, card=card, region=question.region, day=today)
-        check_turns(request, card=card, stored=delivery)
-        check_sizes(request, wishes, made, card=card, media=media)
-    except Rejected as fault:
-        rejection = fault
-    return Outlook(
-        model=name,
-        delivery=delivery,
-        question=question,
-        wishes=wishes,
-        outline=made,
-        bound=bound,
-        rejection=rejection,
-        learned=learned,
-    )

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 import media_analysis
+from analysis_worker.catalogue import load_catalogue
+from analysis_worker.cutter import Cutter
+from analysis_worker.local import LocalFiles
+from analysis_worker.plan import plan
+from analysis_worker.planner import Planner
+from analysis_worker.probe import ProbePool
+from analysis_worker.profiles import load_profiles
+from analysis_worker.receive import receive
+from analysis_worker.shrink import SPEEDS
+from analysis_worker.values import AnalysisPlan, Delivered
 from media_analysis.__main__ import main
+from media_analysis.demo.long_media import FILM as FILM_NAME
+from media_analysis.demo.long_media import RECORDING as RECORDING_NAME
+from media_analysis.demo.long_media import make_long_media
+from media_analysis.outlook import cut_document
+from media_contracts import AnalysisRequested, KafkaRecord, MediaItem, topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from analysis_worker.catalogue import Catalogue
 
     Run = Callable[..., tuple[int, str, str]]
 
@@ -157,3 +176,102 @@ def test_a_file_that_cannot_be_counted_is_one_line_with_its_name(run: Run, tmp_p
         assert (code, out) == (1, "")
         assert words in err
         assert len(err.splitlines()) == 1
+
+
+@pytest.fixture(scope="module")
+def long_media(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return make_long_media(tmp_path_factory.mktemp("long"))
+
+
+PRICED = """
+[models."qwen-plus".prices.beijing]
+name = "of the test"
+currency = "CNY"
+input_text = "1"
+output_text_after_text = "4"
+"""
+
+
+async def test_the_plan_of_a_long_film_is_the_worker_s_own(
+    run: Run, long_media: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own.toml").write_text(PRICED)
+    path, arguments = long_media[FILM_NAME], ("--model", "qwen3.5-omni-plus", "--profile", "storyline", "--json")
+    monkeypatch.setenv("MODEL_CATALOGUE_FILE", str(tmp_path / "own.toml"))
+    _, out, _ = await asyncio.to_thread(run, str(path), *arguments)
+    found = json.loads(out)
+    media = (MediaItem(kind="video", bucket="local", key=str(path)),)
+    request = AnalysisRequested(request_id="long", media=media, profile="storyline")
+    planned = await planned_by_the_worker(request, load_catalogue(tmp_path / "own.toml"))
+    assert planned.cut is not None
+    assert found["plan"]["cut"] == cut_document(planned.cut)
+    assert [segment["cut"] for segment in found["plan"]["cut"]["segments"]] == ["copy"] * 3
+    assert (found["input_tokens"], found["plan"]["calls"]) == (planned.input_tokens.total, 4)
+    assert planned.estimate.cost is not None
+    assert found["cost"] == planned.estimate.cost.model_dump()
+    reduction = found["plan"]["cut"]["reduction"]
+    assert reduction["model"] == "qwen-plus"
+    assert 0 < float(reduction["cost"]["amount"]) < float(found["cost"]["amount"])
+
+
+async def planned_by_the_worker(request: AnalysisRequested, catalogue: Catalogue) -> AnalysisPlan:
+    """What a worker plans whose store the model cannot reach."""
+    now = datetime.now(UTC)
+    record = KafkaRecord(
+        topic=topics.REQUESTED, key=None, value=request.model_dump_json(exclude_defaults=True).encode()
+    )
+    delivered = Delivered(record=record, partition=0, offset=0, timestamp_ms=int(now.timestamp() * 1000))
+    job = receive(delivered, now=now, tenant_topics={}, default_deadline_seconds=60)
+    async with ProbePool(children=1) as pool:
+        planner = Planner(
+            store=LocalFiles(),
+            pool=pool,
+            catalogue=catalogue,
+            profiles=load_profiles(),
+            allowed={"default": ("local/*",)},
+            url_hosts=frozenset(),
+            default_model="qwen3.5-omni-plus",
+            region="beijing",
+            cutter=Cutter(),
+            scratch_bytes=10**10,
+            reduce_model="qwen-plus",
+            speeds=SPEEDS,
+        )
+        return await plan(job, planner=planner, now=now, spent=None)
+
+
+def test_a_long_recording_is_compared_over_models_with_its_cut(run: Run, long_media: dict[str, Path]) -> None:
+    names = ("qwen3.5-omni-plus", "qwen3-omni-flash")
+    models = [word for name in names for word in ("--model", name)]
+    code, out, _ = run(str(long_media[RECORDING_NAME]), "--profile", "subtitles", *models)
+    assert code == 0
+    for name in names:
+        (line,) = [line for line in out.splitlines() if line.startswith(f"{name}:")]
+        assert "cut into 3 segments of up to 101.3 s (3 copied), put together" in line
+        assert line.endswith("for each segment")
+
+
+def test_a_level_that_takes_all_of_it_leaves_a_film_whole(run: Run, long_media: dict[str, Path]) -> None:
+    _, out, _ = run(str(long_media[FILM_NAME]), "--model", "qwen3.5-omni-plus", "--detail", "quick", "--json")
+    found = json.loads(out)
+    assert (found["plan"]["cut"], found["plan"]["calls"]) == (None, 1)
+
+
+def test_an_answer_that_is_read_aloud_has_a_call_more_and_costs_more(run: Run) -> None:
+    arguments = (PICTURE, "--model", "qwen3.5-omni-plus", "--json")
+    silent, spoken = (json.loads(run(*arguments, *more)[1]) for more in ((), ("--voice", "Tina")))
+    assert (silent["plan"]["speech"], silent["plan"]["calls"]) == (None, 1)
+    assert (spoken["plan"]["speech"]["own_call"], spoken["plan"]["calls"]) == (True, 2)
+    read = float(spoken["plan"]["speech"]["cost"]["amount"])
+    assert float(spoken["cost"]["amount"]) - float(silent["cost"]["amount"]) == pytest.approx(read)
+    _, out, _ = run(*arguments[:-1], "--profile", "converse", "--voice", "Tina")
+    assert "spoken as it answers" in out
+
+
+def test_what_is_too_large_for_the_body_is_fetched_unless_the_model_cannot(
+    run: Run, long_media: dict[str, Path]
+) -> None:
+    path = str(long_media[FILM_NAME])
+    arguments = (path, "--model", "qwen3.5-omni-plus", "--profile", "storyline", "--json")
+    ways = [json.loads(run(*arguments, *more)[1])["plan"]["delivery"] for more in ((), ("--by-url",), ("--inline",))]
+    assert ways == ["inline", "presigned", "inline"]
