@@ -22,6 +22,7 @@ from analysis_worker.limits import require_budget
 from analysis_worker.media_access import require_access
 from analysis_worker.media_facts import planned_medium
 from analysis_worker.outline import check_sizes, check_turns, conversation, cost_bound, outline, read_wishes
+from analysis_worker.picture_plan import as_sent, inline_now, picture_shrinks
 from analysis_worker.schemas import compile_schema
 from analysis_worker.speech import SpokenBeside, choose_speech, most_sound_bytes
 from analysis_worker.tokens import InputTokens
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from analysis_worker.planner import Planner
     from analysis_worker.profiles import Profile, Profiles
     from analysis_worker.schemas import OutputSchema
+    from analysis_worker.shrink_pictures import PictureShrink
     from media_contracts import AnalysisRequested
 
 
@@ -121,10 +123,16 @@ async def _counted(
             region=planner.region,
             day=day,
         )
-    made = outline(request, wishes, card=card, profile=base.profile, schema=base.schema, media=base.media)
-    check_sizes(request, wishes, made, card=card, media=base.media)
+    shrinks: dict[int, PictureShrink] = {}
+    if not isinstance(base.speech, SpokenBeside):  # whose sound needs scratch space too, and one waits for one thing
+        shrinks = picture_shrinks(base.media, card=card, pixels=wishes.pixels, speeds=planner.speeds)
+    media = as_sent(base.media, shrinks)
+    made = outline(request, wishes, card=card, profile=base.profile, schema=base.schema, media=media)
+    check_sizes(request, wishes, made, card=card, media=media)
     return replace(
         base,
+        media=inline_now(base.media, shrinks),
+        pictures=shrinks,
         can_lessen=base.duration_seconds is not None and not base.profile.free_text,
         messages=made.messages,
         input_tokens=made.input_tokens,

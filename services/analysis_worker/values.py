@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from analysis_worker.catalogue import ModelCard
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from analysis_worker.prompt import Message
     from analysis_worker.request_body import CallParameters
     from analysis_worker.schemas import OutputSchema
+    from analysis_worker.shrink_pictures import PictureShrink
     from analysis_worker.speech import SpeechPlan
     from analysis_worker.tokens import InputTokens, PixelChoice
     from media_contracts import AnalysisRequested, Estimate, Identity, KafkaRecord, MediaItem, RequestedEvent
@@ -141,6 +143,8 @@ class AnalysisPlan:
     """Whether it could be asked in pieces instead."""
     cut: CutPlan | None = None
     """How its long medium is cut; None: one call about the media as they are."""
+    pictures: Mapping[int, PictureShrink] = field(default_factory=dict)
+    """Which of the media are encoded smaller before they are sent, and how."""
 
     @property
     def max_output_tokens(self) -> int:

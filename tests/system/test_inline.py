@@ -36,14 +36,21 @@ async def test_a_picture_goes_inline_when_the_model_cannot_reach_the_store(
     assert "900" in json.dumps(part)
 
 
-async def test_what_is_too_large_to_go_inline_is_rejected(empty_stack, wire, start_worker, bucket, unique):
-    start_worker(S3_PUBLIC_ENDPOINT="")
+async def test_a_picture_too_large_to_go_inline_is_encoded_smaller(
+    empty_stack, wire, simulator, start_worker, bucket, unique
+):
+    worker = start_worker(S3_PUBLIC_ENDPOINT="")
     data = io.BytesIO()
-    Image.new("RGB", (64, 64)).save(data, "JPEG")
+    Image.new("RGB", (640, 480)).save(data, "JPEG")
     media = [{"kind": "image", **bucket.upload(f"inline/{unique}.jpg", data.getvalue() + bytes(8_000_000))}]
-    await wire.publish({"request_id": unique, "media": media})
-    completion = await wire.completion(unique)
-    assert (completion.data.outcome, completion.error_code) == ("rejected", "media_too_large")
+    await wire.publish({"request_id": unique, "media": media, "instruction": unique})
+    done = (await wire.completion(unique)).data
+    assert await worker.stop() == 0
+    assert (done.outcome, done.media[0].delivery, done.media[0].size_bytes > 8_000_000) == ("succeeded", "inline", True)
+    assert (done.media[0].width, done.usage.input.image) == (640, 302)
+    [call] = await simulator.calls_with(unique)
+    part = next(part for part in call["parts"] if "image" in json.dumps(part))
+    assert part["bytes"] < 100_000, part
 
 
 async def test_a_result_too_large_for_its_topic_travels_by_reference(

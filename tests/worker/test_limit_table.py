@@ -27,7 +27,7 @@ from analysis_worker.probe import PathSource
 from analysis_worker.probed import ProbedMedia
 from analysis_worker.profiles import load_profiles
 from analysis_worker.receive import receive
-from analysis_worker.shrink import SPEEDS
+from analysis_worker.shrink import Speeds
 from analysis_worker.values import Delivered, StoredObject
 from media_contracts import KafkaRecord
 from tests.simulator import samples
@@ -78,8 +78,12 @@ class Asked:
         return {"facts": {"format": form.partition("/")[2], "content_type": form} | SMALL[self.kind] | self.facts}
 
 
+# What of an earlier turn has too many bytes is refused, but a picture is encoded smaller.
+TOO_LARGE = {"image": "smaller", "frames": "smaller", "audio": "media_too_large", "video": "media_too_large"}
+
+
 def planned(card, asked, *, earlier=True):
-    """The code with which planning rejects these media, or null; "cut" when it takes them in pieces.
+    """The code with which planning rejects these media, or null; "cut" or "smaller" when it takes them so.
 
     What has a length is asked about with an earlier turn, where nothing is cut, unless it is asked for itself.
     """
@@ -104,7 +108,7 @@ def planned(card, asked, *, earlier=True):
         cutter=asked,
         scratch_bytes=10 * 1024**3,
         reduce_model="qwen-plus",
-        speeds=SPEEDS,
+        speeds=Speeds(upload_bytes_per_second=10**12),
     )
     return code_of(lambda: asyncio.run(plan(job, planner=planner, now=NOW, spent=None)))
 
@@ -114,7 +118,9 @@ def code_of(call):
         made = call()
     except Rejected as fault:
         return fault.code
-    return "cut" if made is not None and made.cut is not None else None
+    if made is None:
+        return None
+    return "cut" if made.cut is not None else "smaller" if made.pictures else None
 
 
 def largest_inline(kind, limit):
@@ -202,7 +208,7 @@ def bytes_by_url(kind, name, limit):
     return Row(
         within=within,
         over=replace(within, size_bytes=limit + 1),
-        code="media_too_large",
+        code=TOO_LARGE[kind],
         refused="file_too_large",
         body=body,
     )
@@ -214,7 +220,7 @@ def bytes_inline(kind, name, limit):
     return Row(
         within=within,
         over=replace(within, size_bytes=most + 1),
-        code="media_too_large",
+        code=TOO_LARGE[kind],
         refused="data_uri_too_large",
         body=lambda _files: [of(kind, b"x" * (most + 1))],
     )

@@ -28,6 +28,7 @@ from analysis_worker.fallback import Candidates
 from analysis_worker.fetch import fetch
 from analysis_worker.ladder import Rung
 from analysis_worker.patience import patiently
+from analysis_worker.picture_media import PictureTools, shrunk_pictures
 from analysis_worker.pipeline.in_segments import ask_in_segments
 from analysis_worker.pipeline.speaking import NOT_SPOKEN, Spoken
 from analysis_worker.plan import plan
@@ -159,10 +160,23 @@ class Answering:
                 tools, warn = self.line.segments, work.warnings.append
                 work.take_pieces(await ask_in_segments(job, planned, claim, asker=asker, tools=tools, warn=warn))
             else:
-                work.take(await ask(job, planned, claim, asker=asker))
+                async with self._as_sent(planned) as sent:
+                    work.take(await ask(job, sent, claim, asker=asker))
         if kept is None and not in_segments:  # segments and what is made of them are in the ledger already
             await self._keep()
         return asker
+
+    @asynccontextmanager
+    async def _as_sent(self, planned: AnalysisPlan) -> AsyncIterator[AnalysisPlan]:
+        """The plan with the pictures that are sent smaller, as long as they lie on scratch space."""
+        if not planned.pictures:
+            yield planned
+            return
+        own = self.line.segments
+        tools = PictureTools(store=own.planner.store, cutter=own.planner.cutter, space=own.space, folder=own.folder)
+        name = self.job.completion_id
+        async with shrunk_pictures(planned.media, planned.pictures, tools=tools, name=name) as media:
+            yield replace(planned, media=media)
 
     def _move_on(self, fault: AnalysisError) -> None:
         """Ask otherwise from now on: about less at a time, or another model. :raises AnalysisError: when nothing may be."""
