@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from analysis_worker.absolute_times import START, at
+from analysis_worker.absolute_times import at
 from analysis_worker.prompt import build_messages
 from analysis_worker.schemas import compile_schema
+from analysis_worker.seams import Telling, sewn
 from analysis_worker.values import Findings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from analysis_worker.prompt import Message
     from analysis_worker.schemas import OutputSchema
@@ -71,7 +72,7 @@ def reduce_parts(parts: Sequence[Part], *, schema: OutputSchema, timelines: Sequ
     if not answered:
         raise ValueError(f"none of {len(parts)} segments has an answer: there is nothing to reduce")
     rest, taken = _without(schema.document, timelines)
-    lists = {pointer: list(_items(parts, pointer)) for pointer in taken}
+    lists = {pointer: _items(parts, pointer) for pointer in taken}
     first = answered[0].value
     if all(_bare(part.value, taken) == _bare(first, taken) for part in answered):
         return Merged(findings=_whole(first, lists, schema))
@@ -129,24 +130,16 @@ def gaps_of(parts: Sequence[Part]) -> tuple[tuple[float, float], ...]:
     return (*found, (covered, end)) if end > covered else tuple(found)
 
 
-def _items(parts: Sequence[Part], pointer: str) -> Iterator[Any]:
-    """The items of all parts in order; of two neighbours' tellings of their overlap each item is one's, by its start."""
+def _items(parts: Sequence[Part], pointer: str) -> list[Any]:
+    """The items of all parts in order, those of two neighbours sewn together."""
+    tellings = []
     for index, part in enumerate(parts):
-        if part.value is None:
-            continue
-        has_before = index > 0 and parts[index - 1].value is not None
-        has_next = index + 1 < len(parts) and parts[index + 1].value is not None
-        earliest = part.segment.border_seconds if has_before else None
-        latest = parts[index + 1].segment.border_seconds if has_next else None
         listed = at(part.value, pointer)
-        yield from (item for item in (listed if isinstance(listed, list) else ()) if _is_within(item, earliest, latest))
-
-
-def _is_within(item: object, earliest: float | None, latest: float | None) -> bool:
-    start = item.get(START) if isinstance(item, dict) else None
-    if isinstance(start, bool) or not isinstance(start, int | float):
-        return True
-    return (earliest is None or start >= earliest) and (latest is None or start < latest)
+        if part.value is not None:
+            beside_gap = index > 0 and parts[index - 1].value is None
+            items = listed if isinstance(listed, list) else []
+            tellings.append(Telling(segment=part.segment, items=items, beside_gap=beside_gap))
+    return sewn(tellings)
 
 
 def _without(schema: Mapping[str, Any], timelines: Sequence[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
