@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 SIGNED_SECONDS: Final = 900
 """Life of a URL that only we use; one is made per request."""
+FILM_SECONDS: Final = 86_400
+"""Life of one that a child process reads a film by, which may wait for scratch space and its turn before it is cut."""
 SHOWN_BYTES: Final = 300
 PROBE_KEY: Final = "probe/conditional-write"
 """One key for ever: where an earlier start left it, the first write is refused already, which shows as much."""
@@ -84,7 +86,8 @@ class ObjectStore:
 
         Containers keep what matters at either end, so the child reads the ranges that it wants.
         """
-        url = _sign(self._private, "GET", stored.bucket, stored.key, version_id=stored.version_id)
+        bucket, key, version_id = stored.bucket, stored.key, stored.version_id
+        url = _sign(self._private, "GET", bucket, key, version_id=version_id, seconds=FILM_SECONDS)
         return UrlSource(
             index=index, kind=kind, size_bytes=stored.size_bytes, url=url, headers={"If-Match": stored.etag}
         )
