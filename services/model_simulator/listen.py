@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 _LOUDNESS_SECONDS = 60.0  # loudness is measured over the first minute
 _HEARD_SECONDS = 3900.0  # decoding more than an hour would hold a thread
-_SEEN_PIXELS = 2_000_000_000  # a film is watched until so many were decoded
-_EVERY_FRAME_PIXELS = 300_000_000  # of a larger film only the key frames are watched
+_SEEN_PIXELS = 600_000_000  # a film is watched until so many were decoded: some seconds of work
+_EVERY_FRAME_PIXELS = 60_000_000  # of a larger film only the key frames are watched
 _SILENCE_DECIBELS = -96.0  # the floor of 16 bits
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from av.video.reformatter import Interpolation, VideoReformatter
 from PIL import Image
@@ -26,7 +26,9 @@ _BRIGHT, _DARK = 65, 35
 class Eye:
     """Watches pictures in order; a scene ends where the next picture is plainly another one."""
 
-    _reformatter: Any = field(default_factory=VideoReformatter)
+    # One for each form: a reformatter that changes its form at every picture is ten times as slow.
+    _coloured: VideoReformatter = field(default_factory=VideoReformatter)
+    _grey: VideoReformatter = field(default_factory=VideoReformatter)
     _last: bytes = b""
     _scenes: list[tuple[float, str]] = field(default_factory=list)
     _clock: list[tuple[float, int | None]] = field(default_factory=list)
@@ -34,11 +36,11 @@ class Eye:
     def see(self, frame: av.VideoFrame, at_seconds: float) -> None:
         """Take the next picture."""
         # Without the line that a clock strip changes from second to second.
-        small = self._bytes(frame, _SIDE, _SIDE, "rgb24")[3 * _SIDE :]
+        small = _bytes(self._coloured, frame, _SIDE, _SIDE, "rgb24")[3 * _SIDE :]
         if not self._last or self._is_cut(small, at_seconds):
             self._scenes.append((at_seconds, _words(small)))
         self._last = small
-        row = self._bytes(frame, SAMPLES, 2 * HEIGHT_SHARE, "gray")[:SAMPLES]
+        row = _bytes(self._grey, frame, SAMPLES, 2 * HEIGHT_SHARE, "gray")[:SAMPLES]
         shown = read_strip(row)
         if not self._clock or shown != self._clock[-1][1]:
             self._clock.append((at_seconds, shown))
@@ -59,11 +61,12 @@ class Eye:
         by_pixel = sorted(max(changes[at : at + 3]) for at in range(0, len(changes), 3))
         return by_pixel[len(by_pixel) // 2] >= _CUT
 
-    def _bytes(self, frame: av.VideoFrame, width: int, height: int, form: str) -> bytes:
-        made = self._reformatter.reformat(frame, width, height, form, interpolation=Interpolation.AREA)
-        plane, length = made.planes[0], width * (3 if form == "rgb24" else 1)
-        data = bytes(plane)
-        return b"".join(data[line * plane.line_size :][:length] for line in range(height))
+
+def _bytes(reformatter: VideoReformatter, frame: av.VideoFrame, width: int, height: int, form: str) -> bytes:
+    made = reformatter.reformat(frame, width, height, form, interpolation=Interpolation.AREA)
+    plane, length = made.planes[0], width * (3 if form == "rgb24" else 1)
+    data = bytes(plane)
+    return b"".join(data[line * plane.line_size :][:length] for line in range(height))
 
 
 def _moments(begun: list[tuple[float, str | None]] | list[tuple[float, str]], end_seconds: float) -> tuple[Moment, ...]:
