@@ -75,11 +75,15 @@ async def drill(stack: Stack, *, size: Mapping[str, int], seed: int) -> Counters
             await scene.fleet.start_ready(1)
             await scene.until_heard(names[2:], stuck_seconds=_STUCK_SECONDS)
         counters = await scene.tally(names)
-        asked = _parts_asked(await scene.simulator.calls())
+        calls = await scene.simulator.calls()
         return {
             **counters,
             "media_bytes": media_bytes,
-            **_asked(asked, kill, whole=names[:2]),
+            **_asked(_parts_asked(calls), kill, whole=names[:2]),
+            "undisturbed_tokens_counted": _tokens(calls, names[:2]),
+            "undisturbed_tokens_told": sum(
+                one["usage"]["total_tokens"] for name, one in scene.ear.data.items() if name in names[:2]
+            ),
             "worker_peak_mb": round(peaks.worker_bytes / MB, 1),
             "memory_limit_mb": size["memory_mb"],
             "largest_child_peak_mb": round(peaks.child_bytes / MB, 1),
@@ -154,6 +158,15 @@ def _parts_asked(calls: list[dict[str, Any]]) -> Counter[Part]:
         number = int(part[1]) if part else 0 if _REDUCTION in words else -1
         asked[(name[1] if name else "?", number)] += 1
     return asked
+
+
+def _tokens(calls: list[dict[str, Any]], names: Collection[str]) -> int:
+    """What the simulator reported of all calls of these requests."""
+    return sum(
+        call["usage"]["total_tokens"]
+        for call in calls
+        if call["usage"] and any((found := _NAME.search(text)) and found[1] in names for text in call["texts"])
+    )
 
 
 def _asked(asked: Counter[Part], kill: Kill, *, whole: Collection[str]) -> Counters:
@@ -234,6 +247,11 @@ def verdict(counters: Mapping[str, Any]) -> list[str]:
     faults += counters["misplaced"][:3]
     if not 0 < counters["recorded_at_the_kill"] < counters["segments_of_the_killed"]:
         faults.append(f"{counters['recorded_at_the_kill']} of {counters['segments_of_the_killed']} were recorded")
+    told, counted = counters["undisturbed_tokens_told"], counters["undisturbed_tokens_counted"]
+    if told != counted or not told:
+        faults.append(f"{told} tokens told without a kill, the simulator counted {counted}")
+    if counters["estimated_calls"] != counters["attempts_left_open"]:
+        faults.append(f"{counters['estimated_calls']} calls estimated, {counters['attempts_left_open']} left open")
     if counters["coverage"] != ["complete"]:
         faults.append(f"coverage: {counters['coverage']}")
     if not 0 < counters["worker_peak_mb"] < counters["memory_limit_mb"]:

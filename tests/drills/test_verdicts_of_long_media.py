@@ -41,6 +41,8 @@ LONG = MEDIA | {
     "sums_that_differ": 0,
     "marks_misplaced": 0,
     "misplaced": [],
+    "undisturbed_tokens_told": 9000,
+    "undisturbed_tokens_counted": 9000,
     "coverage": ["complete"],
     "worker_peak_mb": 120.0,
     "memory_limit_mb": 300,
@@ -84,6 +86,9 @@ def test_scratch_space_is_never_more_than_it_may_be_and_is_empty_at_the_end(brok
         {"coverage": ["complete", "partial"]},
         {"segments": {"talk-whole": 1}},
         {"calls_told_and_never_received": 3},
+        {"undisturbed_tokens_told": 8999},
+        {"undisturbed_tokens_told": 0, "undisturbed_tokens_counted": 0},
+        {"estimated_calls": 1},
     ],
 )
 def test_a_kill_costs_no_more_than_the_segments_in_mid_call(broken):
