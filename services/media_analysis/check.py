@@ -14,6 +14,7 @@ from media_analysis.arrivals import one_line
 from media_analysis.finding import Finding
 from media_analysis.ledger_life import ledger_life
 from media_analysis.probes import broker_and_topics, clock, key, store
+from media_analysis.probes_long import reduction, scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,8 @@ _FAULT: Final = 1
     "--json", "as_json", is_flag=True, help='Print JSON: {"ok": …, "findings": [{name, ok, seen, remedy}, …]}.'
 )
 def command(*, as_json: bool) -> int:
-    """Look at settings, broker, topics, bucket, conditional writes, public endpoint, life of the ledger, key, clock.
+    """Look at settings, broker, topics, bucket, conditional writes, public endpoint, life of the ledger, key, clock,
+    scratch space and the model that puts the answers about long media together.
 
     It writes two small objects under probe/ in the results bucket, and calls no model.
 
@@ -55,7 +57,7 @@ async def _look() -> tuple[Finding, ...]:
         broker_and_topics(settings), store(settings), ledger_life(settings), key(settings), clock(settings)
     )
     known = Finding(name="settings", ok=True, seen="every variable is set and valid")
-    return (known, *(finding for group in groups for finding in group))
+    return (known, *(finding for group in (*groups, scratch(settings), reduction(settings)) for finding in group))
 
 
 def _lines(findings: tuple[Finding, ...]) -> Iterator[str]:

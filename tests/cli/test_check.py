@@ -12,6 +12,8 @@ from media_analysis.probes import is_private
 from tests.cli.stand_in import run_command
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from analysis_devstack.stack import Stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -25,7 +27,10 @@ NAMES = [
     "ledger life",
     "key",
     "clock",
+    "scratch",
+    "long media",
 ]
+SMALL = {"WORKER_SCRATCH_BYTES": "1000000"}
 
 
 async def check(environment: dict[str, str]) -> tuple[int, dict[str, dict[str, object]], str]:
@@ -36,7 +41,7 @@ async def check(environment: dict[str, str]) -> tuple[int, dict[str, dict[str, o
 
 
 async def test_the_embedded_stack_is_found_well(stack: Stack) -> None:
-    code, out, wrong = await run_command("check", environment=stack.environment)
+    code, out, wrong = await run_command("check", environment=stack.environment | SMALL)
     assert (code, wrong) == (0, "")
     assert [line[7:].split("  ")[0].strip() for line in out.splitlines()] == NAMES
     assert "FAULT" not in out
@@ -47,12 +52,32 @@ async def test_every_fault_is_found_at_once_and_has_a_remedy(stack: Stack) -> No
         "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
         "S3_RESULTS_BUCKET": "no-such-bucket",
         "MODEL_API_KEY": "",
+        "MODEL_REDUCE_NAME": "nobody",
+        "WORKER_SCRATCH_BYTES": str(2**60),
     }
     code, findings, wrong = await check(broken)
     assert (code, wrong) == (1, "")
     faults = {name for name, finding in findings.items() if not finding["ok"]}
-    assert faults == {"broker", "bucket", "key"}
+    assert faults == {"broker", "bucket", "key", "scratch", "long media"}
     assert all(findings[name]["remedy"] for name in faults)
+
+
+async def test_a_model_without_a_price_that_joins_answers_is_no_fault_and_is_told(stack: Stack, tmp_path: Path) -> None:
+    _, findings, _ = await check(stack.environment | SMALL)
+    told = findings["long media"]
+    assert told["ok"]
+    assert "no price is known in beijing" in str(told["seen"])
+    own = tmp_path / "own.toml"
+    own.write_text(
+        '[models."qwen-plus".prices.beijing]\nname = "own"\ncurrency = "CNY"\ninput_text = "1"\noutput_text_after_text = "4"\n'
+    )
+    _, findings, _ = await check(stack.environment | SMALL | {"MODEL_CATALOGUE_FILE": str(own)})
+    assert findings["long media"] == {
+        "name": "long media",
+        "ok": True,
+        "seen": "put together by qwen-plus, priced in beijing",
+        "remedy": findings["long media"]["remedy"],
+    }
 
 
 async def test_retry_topics_that_keep_a_copy_for_less_time_than_a_request_is_kept_are_a_fault(stack: Stack) -> None:
