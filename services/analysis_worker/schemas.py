@@ -55,7 +55,7 @@ class OutputSchema:
         """
         if self.cost.growth > 1 and self.cost.steps(depth_of(value)) > _MAX_STEPS:
             return (Fault(path="", message="nests too deep for a schema that refers to itself in several ways"),)
-        looks = self.cost.size * self.cost.steps(depth_of(value)) * _values_in(value)
+        looks = self.looks(value)
         if looks > MAX_LOOKS:
             return (Fault(path="", message="is too large for a schema of this size"),)
         if self._validator.is_valid(value):
@@ -69,6 +69,10 @@ class OutputSchema:
             Fault(path=_pointer(error.instance_path), message=error.message[:_MAX_MESSAGE_CHARACTERS])
             for error in errors
         )
+
+    def looks(self, value: object) -> int:
+        """Return at most how many subschemas the validator holds against a value and what is in it."""
+        return self.cost.size * self.cost.steps(depth_of(value)) * _values_in(value)
 
 
 def compile_schema(schema: str | Mapping[str, Any]) -> OutputSchema:
