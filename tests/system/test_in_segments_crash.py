@@ -8,7 +8,7 @@ import pytest
 
 from media_contracts import Identity
 from tests.processes import until
-from tests.system.long_media import asked, sums, talk
+from tests.system.long_media import REDUCTION, asked, sums, talk
 
 PIECE_RATE = 44_100
 """A piece of two minutes has 9 MB then, too many to be sent inline."""
@@ -41,8 +41,11 @@ async def killed_half_way(start_worker, wire, simulator, bucket, unique, *, rate
     return left
 
 
-async def test_only_what_was_unfinished_is_asked_again(empty_stack, wire, simulator, start_worker, bucket, unique):
-    await killed_half_way(start_worker, wire, simulator, bucket, unique, rate=8000)
+async def test_only_what_was_unfinished_is_asked_again_and_no_scratch_object_stays(
+    empty_stack, wire, simulator, start_worker, bucket, unique
+):
+    left = await killed_half_way(start_worker, wire, simulator, bucket, unique, rate=PIECE_RATE)
+    assert [key.rpartition("/")[2] for key in left] == ["segment-1.wav"]
     second = start_worker()
     done = (await wire.completion(unique, seconds=60)).data
     assert await second.stop() == 0
@@ -57,17 +60,7 @@ async def test_only_what_was_unfinished_is_asked_again(empty_stack, wire, simula
     assert sums([done.usage]) == sums(one.usage for one in done.attempts) == sums(one.usage for one in done.segments)
     starts = [cue["start_seconds"] for cue in done.result["cues"]]
     assert starts == pytest.approx(list(range(0, 300, 20)), abs=0.1)
-
-
-async def test_scratch_objects_are_gone_also_after_a_kill(empty_stack, wire, simulator, start_worker, bucket, unique):
-    left = await killed_half_way(start_worker, wire, simulator, bucket, unique, rate=PIECE_RATE)
-    assert [key.rpartition("/")[2] for key in left] == ["segment-1.wav"]
-    second = start_worker()
-    done = (await wire.completion(unique, seconds=60)).data
-    assert await second.stop() == 0
-    assert done.outcome == "succeeded"
-    _, scratch = prefix_of(unique)
-    assert bucket.keys(scratch) == []
+    assert bucket.keys(prefix_of(unique)[1]) == []
 
 
 async def test_an_object_that_changed_discards_what_was_finished_and_says_so(
@@ -104,52 +97,66 @@ async def test_a_drain_releases_and_the_next_worker_goes_on(empty_stack, wire, s
     assert sorted((one.segment, one.outcome) for one in done.attempts)[1:3] == [(1, "cancelled"), (1, "succeeded")]
 
 
-async def test_pieces_of_many_requests_never_take_more_scratch_than_there_is(
-    empty_stack, wire, start_worker, bucket, unique
+async def test_what_is_made_of_the_segments_is_not_asked_again_either(
+    empty_stack, wire, simulator, start_worker, bucket, unique
 ):
-    total = 14_000_000  # a piece and a half
-    worker = start_worker(WORKER_SCRATCH_BYTES=str(total))
+    reduction = {"match": {"contains": REDUCTION, "nth": 1}, "do": {"fault": "hold"}}
+    reading = {"match": {"contains": "aloud, word for word", "nth": 1}, "do": {"fault": "hold"}}
+    await simulator.play(reduction, reading)
+    medium = bucket.upload(f"long/{unique}.wav", talk(300), content_type="audio/wav")
+    await wire.publish(
+        {
+            "request_id": unique,
+            "media": [{"kind": "audio", **medium}],
+            "profile": "meeting_minutes",
+            "instruction": unique,
+            "speech": {"voice": "Tina"},
+        }
+    )
+    for held in (REDUCTION, "aloud, word for word"):
+        worker = start_worker()
+        await simulator.until_called(held, status="held")
+        worker.kill()
+    last = start_worker()
+    done = (await wire.completion(unique, seconds=60)).data
+    assert await last.stop() == 0
+    assert (done.outcome, [one.role for one in done.artifacts]) == ("succeeded", ["speech"])
+    assert [one.code for one in done.warnings] == ["price_unknown"]
+    assert await asked(simulator, unique) == {1: 1, 2: 1, 3: 1, 0: 2}
+    assert [(one.kind, one.outcome) for one in done.attempts if one.kind != "segment"] == [
+        ("reduce", "abandoned"),
+        ("reduce", "succeeded"),
+        ("speech", "abandoned"),
+        ("speech", "succeeded"),
+    ]
+    assert {one.basis for one in done.attempts if one.outcome == "succeeded"} == {"reported"}
+    assert sums([done.usage]) == sums(one.usage for one in done.attempts)
+
+
+async def test_pieces_of_many_requests_never_take_more_scratch_than_there_is(
+    empty_stack, wire, simulator, start_worker, bucket, unique
+):
+    total = 9_000_000  # a piece and a bit
+    worker = start_worker(WORKER_SCRATCH_BYTES=str(total), S3_PUBLIC_ENDPOINT=None)
     await worker.wait_ready()
-    data, peak = talk(300, rate=PIECE_RATE), 0.0
-    for number in range(4):
-        medium = bucket.upload(f"long/{unique}-{number}.wav", data, content_type="audio/wav")
+    sent = {f"{unique}-{number}": talk(300, rate=PIECE_RATE) for number in range(3)}
+    sent |= {f"{unique}-short": talk(110, rate=PIECE_RATE)}
+    for name, data in sent.items():
+        medium = bucket.upload(f"long/{name}.wav", data, content_type="audio/wav")
         media = [{"kind": "audio", **medium}]
-        await wire.publish({"request_id": f"{unique}-{number}", "media": media, "profile": "subtitles"})
-    names = [f"{unique}-{number}" for number in range(4)]
-    while not all(wire.completions(name) for name in names):
+        await wire.publish({"request_id": name, "media": media, "profile": "subtitles", "instruction": name})
+    peak = 0.0
+    while not all(wire.completions(name) for name in sent):
         metrics = (await worker.get("/metrics")).text
         [used] = [line for line in metrics.splitlines() if line.startswith("media_analysis_scratch_used_bytes ")]
         peak = max(peak, float(used.split()[1]))
         await asyncio.sleep(0.02)
-    assert {(await wire.completion(name)).data.outcome for name in names} == {"succeeded"}
+    assert await worker.stop() == 0
+    assert {(await wire.completion(name)).data.outcome for name in sent} == {"succeeded"}
     assert 0 < peak <= total
-    await wire.publish(
-        {"request_id": f"{unique}-x", "media": media, "profile": "subtitles", "model": {"detail": "quick"}}
-    )
-    assert await worker.stop() == 0
-
-
-async def test_a_piece_that_scratch_can_never_hold_is_rejected_at_planning(
-    empty_stack, wire, start_worker, bucket, unique
-):
-    worker = start_worker(WORKER_SCRATCH_BYTES="2000000")
-    medium = bucket.upload(f"long/{unique}.wav", talk(300, rate=PIECE_RATE), content_type="audio/wav")
-    await wire.publish({"request_id": unique, "media": [{"kind": "audio", **medium}], "profile": "subtitles"})
-    done = (await wire.completion(unique)).data
-    assert await worker.stop() == 0
-    assert (done.outcome, done.error.code) == ("rejected", "scratch_too_small")
-
-
-async def test_what_cannot_be_sent_whole_is_encoded_smaller_and_asked_once(
-    empty_stack, wire, simulator, start_worker, bucket, unique
-):
-    worker = start_worker(S3_PUBLIC_ENDPOINT=None)
-    medium = bucket.upload(f"long/{unique}.wav", talk(110, rate=PIECE_RATE), content_type="audio/wav")
-    media = [{"kind": "audio", **medium}]
-    await wire.publish({"request_id": unique, "media": media, "profile": "subtitles", "instruction": unique})
-    done = (await wire.completion(unique)).data
-    assert await worker.stop() == 0
-    assert (done.outcome, done.media[0].delivery, done.segments) == ("succeeded", "inline", ())
+    # Too many bytes for the body, and short enough for one call: encoded smaller, no segments.
+    done = (await wire.completion(f"{unique}-short")).data
+    assert (done.media[0].delivery, done.segments) == ("inline", ())
     assert [(one.kind, one.outcome) for one in done.attempts] == [("analysis", "succeeded")]
     starts = [cue["start_seconds"] for cue in done.result["cues"]]
     assert starts == pytest.approx(list(range(0, 110, 20)), abs=0.1)
