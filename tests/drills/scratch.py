@@ -43,7 +43,7 @@ SIZES = {
     },
 }
 MARK_SECONDS = {"small": 10, "full": 30}
-_STUCK_SECONDS = 300.0
+_STUCK_SECONDS = 1200.0  # turns are fair: the first film may be done when nearly all are
 _WAITING = re.compile(r"^media_analysis_scratch_waiting (\S+)$", re.MULTILINE)
 _LOOK_SECONDS = 0.2
 
@@ -58,6 +58,7 @@ async def drill(stack: Stack, *, size: Mapping[str, int], seed: int) -> Counters
     options = {
         "TMPDIR": str(scratch),
         "WORKER_SCRATCH_BYTES": str(size["scratch_bytes"]),
+        "WORKER_CLAIM_STALE_SECONDS": "30",  # as shipped: nobody is killed, and the store has much to do
         "MODEL_CATALOGUE_FILE": shorter_pieces(stack.directory, size["piece_seconds"]),
     }
     async with open_scene(stack, group="scratch", options=options, keeps_data=True) as scene:
