@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
+
 import pytest
 
+from media_contracts.topics import COMPLETED, REQUESTED
 from tests.system.long_media import asked, long_film, sums, talk
 
 TWENTY_MINUTES = 1200
@@ -48,6 +51,40 @@ async def test_what_segments_tell_differently_a_text_model_makes_one_of(
     assert starts == sorted(starts)
     assert starts[-1] > 400
     assert all(scene["end_seconds"] <= 601 for scene in done.result["storyline"])
+
+
+async def test_a_segment_whose_call_breaks_off_is_retried_alone(shared_worker, wire, simulator, bucket, spans, unique):
+    trace_id = secrets.token_hex(16)
+    await simulator.play({"match": {"contains": "is part 2 of 3", "nth": 1}, "do": {"fault": "cut"}})
+    medium = spoken(bucket, unique)
+    request = {"request_id": unique, "media": [medium], "profile": "subtitles", "instruction": unique}
+    await wire.publish(request, traceparent=f"00-{trace_id}-{secrets.token_hex(8)}-01")
+    done = (await wire.completion(unique)).data
+    assert (done.outcome, await asked(simulator, unique)) == ("succeeded", {1: 1, 2: 2, 3: 1})
+    assert [(one.outcome, one.reason) for one in done.attempts if one.segment == 1] == [
+        ("stream_cut", None),
+        ("succeeded", "retry"),
+    ]
+    found = await spans.wait_for(trace_id, f"process {REQUESTED}", f"send {COMPLETED}")
+    segments = {one.span_id: one.attributes["media_analysis.segment"] for one in found if one.name == "segment"}
+    assert sorted(segments.values()) == [0, 1, 2]
+    calls = [segments[one.parent_span_id] for one in found if one.name.startswith("chat ")]
+    assert sorted(calls) == [0, 1, 1, 2]
+    assert sums([done.usage]) == sums(one.usage for one in done.attempts) == sums(one.usage for one in done.segments)
+
+
+async def test_another_model_begins_anew_and_what_it_discards_is_told(shared_worker, wire, simulator, bucket, unique):
+    first, second = "qwen3.5-omni-flash", "qwen3.5-omni-plus"
+    await simulator.play({"match": {"model": first, "contains": "is part 2 of 3"}, "do": {"fault": "free_quota"}})
+    request = {"request_id": unique, "media": [spoken(bucket, unique)], "profile": "subtitles", "instruction": unique}
+    await wire.publish(request | {"model": {"name": first, "fallbacks": [second]}})
+    done = (await wire.completion(unique)).data
+    assert (done.outcome, done.model) == ("succeeded", second)
+    assert [warning.code for warning in done.warnings] == ["segments_discarded"]
+    assert {(one.segment, one.model) for one in done.attempts if one.outcome == "succeeded"} >= {
+        (number, second) for number in range(3)
+    }
+    assert sums([done.usage]) == sums(one.usage for one in done.attempts)
 
 
 @pytest.mark.parametrize("policy", ["fail", "partial"])
