@@ -11,7 +11,8 @@ from rich.console import Console
 
 from media_analysis.demo.board import Board, Row
 from media_analysis.demo.exhibits import MADE, SAMPLES, UPLOADS
-from media_analysis.demo.pictures import thumbnail
+from media_analysis.demo.long_media import FILM, RECORDING, film_marks, make_long_media, recording_marks
+from media_analysis.demo.pictures import film_strip, thumbnail
 from media_analysis.demo.retell import tell
 from media_analysis.demo.story import build_cases, raw_record
 from media_analysis.demo.verdicts import judge
@@ -19,10 +20,13 @@ from media_analysis.demo.verdicts_long import judge_long
 from media_analysis.demo.view import board_table, plain_line
 from media_analysis.report import Check, render_report
 from media_contracts import AnalysisCompleted, ContractError, KafkaRecord, decode_requested
+from model_simulator.listen import listen, watch
+from model_simulator.rule_table import load_rules
 from tests.cli.stories import NOON, ended, in_segments, span, succeeded, usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from media_analysis.demo.cases import Case
 
@@ -270,3 +274,18 @@ def test_the_report_has_the_traces_with_the_requesters_own_span() -> None:
     assert [one.name for one in told.entries[0].spans] == ["the demo waits", "process"]
     assert told.entries[1].duplicate_of == 1
     assert "the demo waits" in render_report(told)
+
+
+def test_a_film_s_pictures_are_of_its_own_times() -> None:
+    strip = film_strip(SAMPLES / "bigbuckbunny.mp4")
+    assert [picture.caption for picture in strip] == ["0:00", "0:01", "0:02", "0:03", "0:04", "0:05"]
+    assert len({picture.data_uri for picture in strip}) == 6
+
+
+def test_the_long_media_show_and_sound_what_their_marks_say(tmp_path: Path) -> None:
+    made = make_long_media(tmp_path)
+    clip, recording = watch(made[FILM].read_bytes(), load_rules()), listen(made[RECORDING].read_bytes(), load_rules())
+    assert [(moment.words, moment.start_seconds) for moment in clip.clock] == list(film_marks())
+    assert [(moment.words[-6:], round(moment.start_seconds)) for moment in recording.sounds] == list(recording_marks())
+    assert all(path.stat().st_size < 2 * 1024 * 1024 for path in made.values())
+    assert len({picture.data_uri for picture in film_strip(made[FILM])}) == 6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import av
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _SIZE: Final = (400, 300)
 _STRIP: Final = 6
+_SHORT_SECONDS: Final = 30.0
 _STRIP_SIZE: Final = (240, 180)
 _FRAME_SECONDS: Final = 2.0
 _BARS: Final = 80
@@ -49,19 +51,29 @@ def film_strip(path: Path) -> tuple[Picture, ...]:
     """Return pictures out of a film at equal distances; the caption is the time. Raises as `thumbnail` does."""
     with av.open(str(path)) as film:
         seconds = float(film.duration or 0) / av.time_base
-        found = {at: _picture_at(film, at) for at in (seconds * (number + 0.5) / _STRIP for number in range(_STRIP))}
+        wanted = [seconds * (number + 0.5) / _STRIP for number in range(_STRIP)]
+        found = list(_passing(film, wanted) if seconds <= _SHORT_SECONDS else _sought(film, wanted))
     return tuple(
         Picture(data_uri=_jpeg(picture, _STRIP_SIZE), caption=figures.clock(round(at)))
-        for at, picture in found.items()
-        if picture is not None
+        for at, picture in zip(wanted, found, strict=False)
     )
 
 
-def _picture_at(film: av.container.InputContainer, at_seconds: float) -> Image.Image | None:
-    """The first picture from the key frame before that second on: nothing between has to be decoded."""
-    film.seek(int(at_seconds * av.time_base))
-    frame = next(film.decode(video=0), None)
-    return None if frame is None else frame.to_image()  # type: ignore[no-untyped-call]
+def _passing(film: av.container.InputContainer, wanted: list[float]) -> Iterator[Image.Image]:
+    """The pictures at those seconds of a film that is short enough to be decoded."""
+    left = list(wanted)
+    for frame in film.decode(video=0):
+        if left and frame.time is not None and frame.time >= left[0]:
+            del left[0]
+            yield frame.to_image()  # type: ignore[no-untyped-call]
+
+
+def _sought(film: av.container.InputContainer, wanted: list[float]) -> Iterator[Image.Image]:
+    """The pictures from the key frames before those seconds: nothing between has to be decoded."""
+    for at_seconds in wanted:
+        film.seek(int(at_seconds * av.time_base))
+        for frame in islice(film.decode(video=0), 1):
+            yield frame.to_image()  # type: ignore[no-untyped-call]
 
 
 def _frame(path: Path) -> Image.Image:
