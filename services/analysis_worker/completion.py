@@ -81,12 +81,7 @@ def complete(
         request_id=request.request_id,
         tenant=request.tenant,
         labels=request.labels,
-        request=RequestRef(
-            source=job.identity.source,
-            event_id=job.event.event_id,
-            rerun=request.rerun,
-            accepted_at=job.accepted_at,
-        ),
+        request=request_ref(job),
         outcome=outcome,
         coverage=ending.coverage,
         error=error_of(ending.fault, ending.stage) if ending.fault else None,
@@ -109,6 +104,16 @@ def complete(
     )
 
 
+def request_ref(job: Job) -> RequestRef:
+    """Which request an event is about."""
+    return RequestRef(
+        source=job.identity.source,
+        event_id=job.event.event_id,
+        rerun=job.request.rerun,
+        accepted_at=job.accepted_at,
+    )
+
+
 def error_of(fault: AnalysisError, stage: Stage) -> ErrorInfo:
     """What a completion says of a fault in that stage."""
     return ErrorInfo(
@@ -127,9 +132,6 @@ def _warnings(job: Job, ending: Ending) -> Iterator[WarningInfo]:
         yield WarningInfo(
             code="unknown_field", path=path, message="this release does not know the field and ignored it"
         )
-    later = {"/progress": job.request.progress}
-    for path in (path for path, is_asked in later.items() if is_asked):
-        yield WarningInfo(code="not_supported", path=path, message="this release does not do that yet and ignored it")
     yield from ending.warnings
     if ending.attempts and ending.cost is None:
         models = ", ".join(sorted({attempt.model for attempt in ending.attempts}))

@@ -20,7 +20,7 @@ from analysis_worker.values import Delivered, Job, Stage
 from media_contracts import trace_context
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from opentelemetry.context import Context
     from opentelemetry.util.types import AttributeValue
@@ -36,7 +36,9 @@ class Journey:
     def __init__(self, span: Span) -> None:
         self._span = span
         self._request_id: str | None = None
-        self.current = Stage.RECEIVE
+        self._current = Stage.RECEIVE
+        self.on_stage: Callable[[Stage], None] | None = None
+        """Told of every stage that is entered from now on."""
 
     @classmethod
     @contextmanager
@@ -80,6 +82,17 @@ class Journey:
         """The trace of this record as 32 hex digits, or None when tracing is off."""
         context = self._span.get_span_context()
         return format_trace_id(context.trace_id) if context.is_valid else None
+
+    @property
+    def current(self) -> Stage:
+        """The stage that the record is in."""
+        return self._current
+
+    @current.setter
+    def current(self, stage: Stage) -> None:
+        self._current = stage
+        if self.on_stage is not None:
+            self.on_stage(stage)
 
     def identify(self, job: Job) -> None:
         """From here on it is known whose record it is."""
