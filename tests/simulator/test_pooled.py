@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from analysis_worker.absolute_times import shifted
 from analysis_worker.profiles import load_profiles
 from analysis_worker.prompt import TextPart
 from analysis_worker.reduce import Part, joined, reduce_parts, reduction_messages
@@ -11,6 +12,9 @@ from analysis_worker.schemas import compile_schema
 from analysis_worker.segments import Segment
 from analysis_worker.values import Findings
 from model_simulator.answer import write_answer
+from model_simulator.clock_strip import clock_words
+from tests.simulator.films import film
+from tests.simulator.samples import JSON_MODE, body, data_uri, events, text, text_of, video
 
 SPANS = ((0.0, 62.0), (60.0, 122.0), (120.0, 180.0))
 
@@ -83,3 +87,35 @@ def test_a_schema_with_findings_of_its_own_is_no_finding():
     schema = json.dumps({"type": "object", "properties": {"findings": {"type": "array"}}})
     asked = 'Answer as {"findings": [], "risk": "low"} would.'
     assert "findings" in json.loads(write_answer(texts=[schema, asked], facts=(), as_json=True))
+
+
+def test_two_parts_of_a_film_and_the_text_model_tell_the_whole_over_the_wire_at_its_own_times(simulator):
+    """Every link of the way that a long film goes, but the worker: two calls, their times moved, a text-only call."""
+    profile = load_profiles().get("storyline")
+    schema = text(f"Answer in JSON that fits this schema:\n{json.dumps(profile.schema.document)}")
+    segments = [
+        Segment(index=0, start_seconds=0.0, end_seconds=32.0),
+        Segment(index=1, start_seconds=30.0, end_seconds=60.0, overlap_seconds=2.0),
+    ]
+    found = []
+    for segment in segments:
+        start = int(segment.start_seconds)
+        piece = data_uri(film(seconds=int(segment.length_seconds), first=start), "video/mp4")
+        told = asked(simulator, video(piece), schema)
+        moved = shifted(told, timelines=profile.timelines, by_seconds=segment.start_seconds)
+        found.append(Part(segment=segment, value=moved))
+    reduction = reduce_parts(found, schema=profile.schema, timelines=profile.timelines)
+    messages = reduction_messages(reduction, prompt=profile.prompt)
+    parts = [text(part.text) for message in messages for part in message.parts if isinstance(part, TextPart)]
+    value = asked(simulator, *parts, model="qwen-plus")
+    whole = joined(reduction, Findings(json_text=json.dumps(value), value=value)).value
+    assert profile.schema.faults(whole) == ()
+    shown = [(item["text"], round(item["start_seconds"])) for item in whole["visible_text"]]
+    assert shown == [(clock_words(second), second) for second in range(0, 60, 5)]
+    call = simulator.last_call()
+    assert (call["model"], call["parts"]) == ("qwen-plus", [])
+    assert call["usage"]["prompt_tokens"] > 0
+
+
+def asked(simulator, *parts, **fields):
+    return json.loads(text_of(events(simulator.ask(body(*parts, **JSON_MODE, **fields)).content)))
