@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
+from aiokafka import AIOKafkaConsumer
 
 from media_contracts import Identity
+from media_contracts import headers as names
+from media_contracts.topics import RETRY_TOPICS
 from tests.processes import until
 from tests.system.long_media import REDUCTION, asked, sums, talk
 
@@ -95,6 +99,35 @@ async def test_a_drain_releases_and_the_next_worker_goes_on(empty_stack, wire, s
     assert await second.stop() == 0
     assert (done.outcome, await asked(simulator, unique)) == ("succeeded", {1: 1, 2: 2, 3: 1})
     assert sorted((one.segment, one.outcome) for one in done.attempts)[1:3] == [(1, "cancelled"), (1, "succeeded")]
+
+
+async def test_what_is_put_off_lets_the_others_end_and_goes_on_with_them(
+    empty_stack, wire, simulator, start_worker, bucket, unique
+):
+    broken = {"match": {"contains": "is part 2 of 3", "times": 3}, "do": {"fault": "early_close"}}
+    slow = {"match": {"contains": "is part 3 of 3", "nth": 1}, "do": {"fault": "hold"}}
+    await simulator.play(broken, slow)
+    medium = bucket.upload(f"long/{unique}.wav", talk(300), content_type="audio/wav")
+    worker = await start_worker().wait_ready()
+    media = [{"kind": "audio", **medium}]
+    await wire.publish({"request_id": unique, "media": media, "profile": "subtitles", "instruction": unique})
+    servers = empty_stack.environment["KAFKA_BOOTSTRAP_SERVERS"]
+    half_minute, _ = RETRY_TOPICS[0]
+    async with AIOKafkaConsumer(half_minute, bootstrap_servers=servers, auto_offset_reset="earliest") as consumer:
+        await simulator.until_called("is part 2 of 3", count=3)
+        await simulator.until_called("is part 3 of 3", status="held")
+        await simulator.release()
+        copy = await asyncio.wait_for(consumer.getone(), timeout=30)
+    ledger, _ = prefix_of(unique)
+    assert {f"{ledger}segment-0.json", f"{ledger}segment-2.json"} <= set(bucket.keys(ledger))
+    # Due now instead of in half a minute, so that nobody has to wait for it here.
+    soon = [(name, value) for name, value in copy.headers if name != names.RETRY_NOT_BEFORE]
+    soon.append((names.RETRY_NOT_BEFORE, datetime.now(UTC).isoformat().encode()))
+    await wire.publish_raw(copy.value, key=copy.key, headers=soon, topic=RETRY_TOPICS[-1][0])
+    done = (await wire.completion(unique)).data
+    assert await worker.stop() == 0
+    assert (done.outcome, await asked(simulator, unique)) == ("succeeded", {1: 1, 2: 4, 3: 1})
+    assert sums([done.usage]) == sums(one.usage for one in done.attempts) == sums(one.usage for one in done.segments)
 
 
 async def test_what_is_made_of_the_segments_is_not_asked_again_either(
