@@ -28,6 +28,7 @@ from analysis_worker.holds import Hold
 from analysis_worker.http_server import HttpServer
 from analysis_worker.kafka.consumer import Consumer
 from analysis_worker.kafka.producer import Producer
+from analysis_worker.kafka.progress_topic import ProgressTopic
 from analysis_worker.key_gate import KeyGate
 from analysis_worker.ledger import Ledger
 from analysis_worker.logs import configure_logs
@@ -39,6 +40,7 @@ from analysis_worker.pipeline import Line, Pipeline
 from analysis_worker.planner import Planner
 from analysis_worker.probe import ProbePool
 from analysis_worker.profiles import load_profiles
+from analysis_worker.progress import Reporting
 from analysis_worker.recorder import Recorder
 from analysis_worker.retry import RetryPolicy
 from analysis_worker.retry_copy import due_at
@@ -49,7 +51,7 @@ from analysis_worker.shrink import SPEEDS
 from analysis_worker.tracing import start_tracing, stop_tracing
 from analysis_worker.transport import build_client
 from analysis_worker.watch import Watch
-from media_contracts import WorkerInfo
+from media_contracts import WorkerInfo, topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -202,7 +204,24 @@ async def build_pipeline(settings: Settings, stack: AsyncExitStack, metrics: Met
         event_source=settings.worker.event_source,
         topic_bytes=producer.topic_bytes,
     )
-    return Pipeline(settings=settings, line=line, ledger=ledger, recorder=recorder, producer=producer, metrics=metrics)
+    progress_topic = ProgressTopic(settings.kafka, clock=time.monotonic, count=metrics.count_progress)
+    stack.push_async_callback(progress_topic.stop)
+    return Pipeline(
+        settings=settings,
+        line=line,
+        ledger=ledger,
+        recorder=recorder,
+        producer=producer,
+        reporting=Reporting(
+            outlet=progress_topic,
+            source=settings.worker.event_source,
+            interval_seconds=settings.worker.progress_seconds,
+            most_bytes=lambda: recorder.limit_bytes(topics.PROGRESS),
+            clock=time.monotonic,
+            now=_now,
+        ),
+        metrics=metrics,
+    )
 
 
 async def _planner(settings: Settings, stack: AsyncExitStack, store: ObjectStore) -> Planner:

@@ -6,7 +6,7 @@ Closed it is also when it is cancelled (law 6). The media are piped anew for eac
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from analysis_worker.chat_span import chat_span, describe_call
 from analysis_worker.errors import AnalysisError, CallCancelled, InternalError
@@ -18,7 +18,7 @@ from analysis_worker.tokens import uncounted_tokens
 from analysis_worker.tries import REPAIR, RETRY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from analysis_worker.accounts import Accounts
@@ -28,6 +28,15 @@ if TYPE_CHECKING:
     from analysis_worker.stream import Answer
     from analysis_worker.values import AnalysisPlan, Findings
     from media_contracts import Attempt
+
+
+class Listen(Protocol):
+    """The planned call and its number in; what takes the text of its answer as it comes out."""
+
+    def __call__(
+        self, plan: AnalysisPlan, number: int, *, timelines: Sequence[str] = ..., by_seconds: float = ...
+    ) -> Callable[[str], None] | None:
+        """Return it, None when nobody wants the text; times in `timelines` lie so much later in the result."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +50,8 @@ class Attempter:
     """What an answer that came to its end is worth; raises the leaf that says what is wrong with it."""
     heard: Callable[[Answer], None]
     """Told of every answer, whole or not, so that a failure can say how far it came."""
+    listen: Listen | None = None
+    """Asked at each call for what takes its answer's text as it comes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,6 +80,7 @@ async def attempt(plan: AnalysisPlan, claim: Claim, *, by: Attempter, running: O
     )
     try:
         await claim.open(opened)
+        running.on_text = by.listen(plan, opened.number) if by.listen else None
         async with by.fetch(plan) as pipe:
             body = build_body(messages=plan.messages, media=pipe.parts, parameters=plan.parameters)
             with chat_span(plan.parameters, api=by.api, opened=opened) as span:

@@ -28,6 +28,7 @@ class Metrics:
         self._completions = Counter(names.METRIC_COMPLETIONS, "By outcome.", ("outcome", "code"), registry=registry)
         self._dead_letters = Counter(names.METRIC_DEAD_LETTERS, "By reason.", ("reason",), registry=registry)
         self._put_off = Counter(names.METRIC_PUT_OFF, "By topic.", ("topic",), registry=registry)
+        self._progress = Counter(names.METRIC_PROGRESS, "By result.", ("result",), registry=registry)
         self._unreadable = Counter(names.METRIC_UNREADABLE, "Looks.", registry=registry)
         self._calls = Counter(names.METRIC_CALLS, "By model and outcome.", ("model", "outcome"), registry=registry)
         self._tokens = Counter(names.METRIC_TOKENS, "Tokens.", ("model", "direction", "basis"), registry=registry)
@@ -84,6 +85,10 @@ class Metrics:
     def count_put_off(self, topic: str) -> None:
         """Count a request that is tried again later."""
         self._put_off.labels(topic=topic).inc()
+
+    def count_progress(self, result: str) -> None:
+        """Count a progress event: published, failed or dropped."""
+        self._progress.labels(result=result).inc()
 
     def count_unreadable(self) -> None:
         """Count a look at a ledger that cannot be read."""

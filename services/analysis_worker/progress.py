@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import orjson
 
@@ -24,9 +25,10 @@ from analysis_worker.weight import weigh
 from media_contracts import AnalysisProgress, KafkaRecord, encode_event, topics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
+    from analysis_worker.journey import Journey
     from analysis_worker.schemas import OutputSchema
     from analysis_worker.values import AnalysisPlan, Job
 
@@ -44,6 +46,33 @@ class Outlet(Protocol):
         """Publish, or give up soon."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reporting:
+    """What it takes to tell of a request's progress; `clock` gives seconds."""
+
+    outlet: Outlet
+    source: str
+    interval_seconds: float
+    most_bytes: Callable[[], int]
+    """The most that an event may weigh."""
+    clock: Callable[[], float]
+    now: Callable[[], datetime]
+
+    @contextmanager
+    def on(self, job: Job, journey: Journey, *, first_attempt: int) -> Iterator[Progress | None]:
+        """The progress of a request that asks for it, None for another; with its end nothing more is published."""
+        if not job.request.progress:
+            yield None
+            return
+        progress = Progress(job, reporting=self, first_attempt=first_attempt)
+        journey.on_stage = progress.stage
+        try:
+            yield progress
+        finally:
+            journey.on_stage = None
+            progress.end()
+
+
 @dataclass(kw_only=True, slots=True)
 class _Telling:
     """What is told under one attempt; `sequence` is that of its last event."""
@@ -57,45 +86,23 @@ class _Telling:
 
 
 class Progress:
-    """One request's progress; a context manager, and with its end nothing more is published.
+    """One request's progress: what is told of it, and a task that publishes the newest."""
 
-    `clock` gives seconds, `most_bytes` is the most that an event may weigh.
-    """
-
-    def __init__(
-        self,
-        job: Job,
-        *,
-        outlet: Outlet,
-        source: str,
-        interval_seconds: float,
-        most_bytes: int,
-        first_attempt: int,
-        clock: Callable[[], float],
-        now: Callable[[], datetime],
-    ) -> None:
+    def __init__(self, job: Job, *, reporting: Reporting, first_attempt: int) -> None:
         self._job = job
-        self._outlet = outlet
-        self._source = source
-        self._interval_seconds = interval_seconds
-        self._clock = clock
-        self._now = now
+        self._by = reporting
         self._traceparent = current_traceparent()
         self._stage = self._told_stage = Stage.RECALL
         self._whole = _Telling(attempt=first_attempt)
         self._segments: dict[int, _Telling] = {}
-        self._due = clock()
+        self._due = reporting.clock()
         self._publishing: asyncio.Task[None] | None = None
         self._is_over = False
         self._schemas: dict[str, FieldSchemas] = {}
-        self._most_bytes = min(most_bytes, MOST_BYTES)
+        self._most_bytes = min(reporting.most_bytes(), MOST_BYTES)
         self._room_bytes = self._most_bytes - weigh(self._record(self._whole)) - _DIGITS_BYTES
 
-    def __enter__(self) -> Self:
-        """Begin."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def end(self) -> None:
         """Drop what is left, and an event that is on its way, without waiting for it."""
         self._is_over = True
         if self._publishing is not None:
@@ -185,14 +192,14 @@ class Progress:
 
     async def _publish_all(self) -> None:
         while self._newest() is not None:
-            await asyncio.sleep(max(self._due - self._clock(), 0))
+            await asyncio.sleep(max(self._due - self._by.clock(), 0))
             telling = self._newest()  # by now it may be another stage, or the old one again
             if telling is None:
                 return
-            self._due = self._clock() + self._interval_seconds
+            self._due = self._by.clock() + self._by.interval_seconds
             record = self._next_record(telling)
             if weigh(record) <= self._most_bytes:
-                await self._outlet.publish(record)
+                await self._by.outlet.publish(record)
 
     def _next_record(self, telling: _Telling) -> KafkaRecord:
         self._told_stage, telling.is_new = self._stage, False
@@ -221,8 +228,8 @@ class Progress:
                 segment=telling.segment,
             ),
             event_id=event_id if telling.segment is None else f"{event_id}-{telling.segment}",
-            source=self._source,
-            time=self._now(),
+            source=self._by.source,
+            time=self._by.now(),
             topic=topics.PROGRESS,
             key=key if key is not None else request.request_id.encode(),
             subject=request.request_id,

@@ -139,6 +139,8 @@ class WorkerSettings(BaseSettings):
     claim_stale_seconds: Seconds = 30
     """A claim not refreshed for this long by the store's clock is taken over; refreshed every third of it."""
     commit_seconds: Seconds = 0.5
+    progress_seconds: Seconds = 1.0
+    """A request's progress events are at least so far apart."""
     stall_seconds: Seconds = 120
     """`/livez` fails when a partition that is neither paused nor at its end has not moved for so long."""
     flood_share: Annotated[float, Field(ge=0, le=1)] = 0.5

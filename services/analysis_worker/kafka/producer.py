@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from media_contracts import KafkaRecord
 
 log = logging.getLogger(__name__)
-LIMITED_TOPICS: Final = (topics.COMPLETED, topics.DEAD_LETTER, *(name for name, _ in topics.RETRY_TOPICS))
+LIMITED_TOPICS: Final = (
+    *(topics.COMPLETED, topics.DEAD_LETTER, topics.PROGRESS),
+    *(name for name, _ in topics.RETRY_TOPICS),
+)
 """What the worker writes, and whose limits it therefore asks for at the start."""
 STOP_SECONDS: Final = 5
 CUT_SECONDS: Final = 1

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from analysis_worker.media_pipe import MediaPipe
     from analysis_worker.pipeline.line import Line
     from analysis_worker.pipeline.one_answer import InSegmentsAsked
+    from analysis_worker.progress import Progress
     from analysis_worker.stream import Answer
     from analysis_worker.wav import WavFile
     from media_contracts import KafkaRecord, SegmentInfo, WarningInfo
@@ -97,6 +98,8 @@ class Answering:
     work: Work
     sound: WavFile
     later: Later | None
+    progress: Progress | None = None
+    """Where what is known so far goes, when somebody asked for it."""
     _models: Candidates = field(init=False)
     _replans: int = 0
     _less_media: bool = False
@@ -209,6 +212,7 @@ class Answering:
                 fetch=self._fetch,
                 judge=judged,
                 heard=self.work.hear,
+                listen=self.progress.attempt if self.progress else None,
             ),
             policy=self.line.policy,
             now=self.line.now,

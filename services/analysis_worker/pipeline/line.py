@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from analysis_worker.model_api import ModelApi
     from analysis_worker.pipeline.answering import Later
     from analysis_worker.planner import Planner
+    from analysis_worker.progress import Progress
     from analysis_worker.retry import RetryPolicy
     from analysis_worker.scratch import ScratchSpace
     from analysis_worker.segment_tools import SegmentTools
@@ -72,7 +73,14 @@ class Line:
         return self.accounts.expecting(modalities(job.request, profiles=self.planner.profiles))
 
     async def analyse(
-        self, job: Job, claim: Claim, journey: Journey, *, sound: WavFile, later: Later | None = None
+        self,
+        job: Job,
+        claim: Claim,
+        journey: Journey,
+        *,
+        sound: WavFile,
+        later: Later | None = None,
+        progress: Progress | None = None,
     ) -> Ending:
         """Plan, ask, validate and speak within the deadline; `sound` takes the spoken answer.
 
@@ -86,7 +94,14 @@ class Line:
             # A deadline in the past must still reach the plan, which rejects it by name.
             async with asyncio.timeout(max((job.deadline - self.now()).total_seconds(), 0) or None):
                 answering = Answering(
-                    line=self, job=job, claim=claim, journey=journey, work=work, sound=sound, later=later
+                    line=self,
+                    job=job,
+                    claim=claim,
+                    journey=journey,
+                    work=work,
+                    sound=sound,
+                    later=later,
+                    progress=progress,
                 )
                 asker = await answering.until_good()
             # The deadline of its own is no fault: what is validated stays so.
@@ -142,7 +157,7 @@ class Line:
         if work.plan is None or work.findings is None or work.plan.speech is None:
             return NOT_SPOKEN
         # A speech that fails is given up soon, and neither a fallback nor a retry topic is for it.
-        by = replace(asker.by, heard=lambda _: None)
+        by = replace(asker.by, heard=lambda _: None, listen=None)
         asker = replace(asker, by=by, is_last_model=False, key=None, later=None)
         with journey.stage(Stage.ASK):
             return await speak(job, work.plan, work.findings, claim, asker=asker, region=self.planner.region)

@@ -141,7 +141,11 @@ async def _ask_for_one(pieces: Pieces, reduced: ToReduce) -> Asked:
         )
         pieces.require_budget(call.estimate.cost, model=model)
         # A request's fallbacks are for its own model.
-        return await ask(pieces.job, call, pieces.claim, asker=replace(pieces.asker, is_last_model=True))
+        asker = replace(pieces.asker, is_last_model=True)
+        if any(pointer.count("/") > 1 for pointer in reduced.timelines):
+            # What its answer says of such a list's holder is not yet what the result says of it.
+            asker = replace(asker, by=replace(asker.by, listen=None))
+        return await ask(pieces.job, call, pieces.claim, asker=asker)
     except (PutOff, Stopped, LedgerUnreadable):
         raise
     except AnalysisError as fault:

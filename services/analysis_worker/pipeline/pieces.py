@@ -7,6 +7,7 @@ import logging
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from analysis_worker.accounts import spent
@@ -102,6 +103,14 @@ class Pieces:
                 log.warning("a segment waits", extra={"event": event, "error": error.message})
                 await asyncio.sleep(OUTAGE_PAUSE_SECONDS)
 
+    def _asker_from(self, start_seconds: float) -> Asker:
+        """What asks about a piece that begins there; its progress has the times of the whole, as the result will."""
+        by = self.asker.by
+        if by.listen is None or self.whole.profile.free_text:
+            return self.asker
+        listen = partial(by.listen, timelines=self.cut.timelines, by_seconds=start_seconds)
+        return replace(self.asker, by=replace(by, listen=listen))
+
     async def _cut_and_asked(self, segment: Segment) -> PieceAsked:
         tools, whole, index = self.tools, self.whole, self.cut.media_index
         medium, store = whole.media[index], tools.planner.store
@@ -128,7 +137,7 @@ class Pieces:
             self.require_budget(call.estimate.cost, model=call.model)
             self.under_way[segment.index] = call.estimate.cost
             try:
-                asked = await ask(self.job, call, self.claim, asker=self.asker)
+                asked = await ask(self.job, call, self.claim, asker=self._asker_from(made.start_seconds))
             finally:
                 del self.under_way[segment.index]
         return PieceAsked(asked=asked, start_seconds=made.start_seconds)

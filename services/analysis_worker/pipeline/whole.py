@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from analysis_worker.ledger import Ledger
     from analysis_worker.metrics import Metrics
     from analysis_worker.pipeline.line import Line
+    from analysis_worker.progress import Reporting
     from analysis_worker.recorder import Recorder
     from analysis_worker.settings import Settings
     from analysis_worker.window import Slot
@@ -67,6 +68,7 @@ class Pipeline:
     ledger: Ledger
     recorder: Recorder
     producer: Producer
+    reporting: Reporting
     metrics: Metrics
 
     async def process(self, delivered: Delivered, slot: Slot) -> None:
@@ -106,9 +108,12 @@ class Pipeline:
                         recorded, links = await self._record(job, self._crashed(job, attempts, journey), journey)
                     case Claimed(claim=claim):
                         async with spoken_file(self.line.scratch) as sound, claim.kept_alive():
-                            ending = await self.line.analyse(job, claim, journey, sound=sound, later=self._later(job))
-                            slot.answered = True  # from here on a revoke waits for it
-                            recorded, links = await self._record(job, ending, journey)
+                            with self.reporting.on(job, journey, first_attempt=claim.next_number) as progress:
+                                ending = await self.line.analyse(
+                                    job, claim, journey, sound=sound, later=self._later(job), progress=progress
+                                )
+                                slot.answered = True  # from here on a revoke waits for it
+                                recorded, links = await self._record(job, ending, journey)
                     case _:
                         assert_never(recalled)
             except DeadLettered as fault:
