@@ -141,7 +141,7 @@ class SegmentInfo(Value):
     media_index: Count
     start_seconds: Seconds
     end_seconds: Seconds
-    outcome: Annotated[str, Field(examples=["succeeded", "failed"])]
+    outcome: Annotated[str, Field(examples=["succeeded", "failed", "cancelled"])]
     usage: Usage | None = None
     cost: Money | None = None
     error: ErrorInfo | None = None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 PARTIAL: Final = "coverage_partial"
 """The code of the warning that a part of the medium is not in the answer."""
 FAILED: Final = "failed"
+CANCELLED: Final = "cancelled"
 
 
 def segment_infos(
@@ -30,7 +31,7 @@ def segment_infos(
     *,
     media_index: int,
 ) -> tuple[SegmentInfo, ...]:
-    """Each segment with the usage and cost of its calls, of all starts; one that was never ended has failed."""
+    """Each segment with the usage and cost of its calls, of all starts; one that came to no end was *cancelled*."""
     found = []
     for segment in segments:
         document = ended.get(segment.index)
@@ -41,7 +42,7 @@ def segment_infos(
                 media_index=media_index,
                 start_seconds=segment.start_seconds,
                 end_seconds=segment.end_seconds,
-                outcome=SUCCEEDED if document is not None and document.outcome == SUCCEEDED else FAILED,
+                outcome=CANCELLED if document is None else SUCCEEDED if document.outcome == SUCCEEDED else FAILED,
                 usage=Usage.sum(attempt.usage for attempt in own),
                 cost=_cost(own),
                 error=errors.get(segment.index),
@@ -54,7 +55,9 @@ def gap_warning(parts: Sequence[Part], errors: Mapping[int, ErrorInfo], *, media
     """What no answer covers, and why; None when everything is covered."""
     if all(part.value is not None for part in parts):
         return None
-    gaps = ", ".join(f"{start:.1f} to {end:.1f} s" for start, end in gaps_of(parts)) or "nothing but what neighbours share"
+    gaps = (
+        ", ".join(f"{start:.1f} to {end:.1f} s" for start, end in gaps_of(parts)) or "nothing but what neighbours share"
+    )
     why = "; ".join(f"segment {index}: {error.code}" for index, error in sorted(errors.items()))
     return WarningInfo(code=PARTIAL, path=f"/media/{media_index}", message=f"the answer leaves out {gaps} ({why})")
 

@@ -96,6 +96,8 @@ async def test_one_segment_that_fails_is_decided_by_policy(shared_worker, wire, 
     if policy == "fail":
         assert (done.outcome, done.error.code) == ("failed", "content_filtered")
         assert "segment 1 of 3 (99.3 to 200.7 s)" in done.error.message
+        assert done.segments[1].error.code == "content_filtered"
+        assert (len(done.segments), done.segments[1].outcome) == (3, "failed")
         return
     assert (done.outcome, done.coverage) == ("succeeded", "partial")
     [warning] = done.warnings

@@ -76,9 +76,13 @@ class Work:
         """Keep the latest answer, whole or not."""
         self.answer = answer
 
+    def hear_segments(self, segments: tuple[SegmentInfo, ...]) -> None:
+        """Keep how far the segments came."""
+        self.segments = segments
+
     def take(self, asked: Asked) -> None:
         """Keep a good answer."""
-        self.answer, self.findings = asked.answer, asked.findings
+        self.answer, self.findings, self.segments = asked.answer, asked.findings, ()
 
     def take_pieces(self, asked: InSegmentsAsked) -> None:
         """Keep a good answer about a medium that was cut."""
@@ -160,8 +164,9 @@ class Answering:
             if kept is not None and not in_segments:
                 work.take(Asked(answer=kept.answer(), findings=judge(kept.answer(), planned)))
             elif planned.cut is not None:
-                tools, warn = self.line.segments, work.warnings.append
-                work.take_pieces(await ask_in_segments(job, planned, claim, asker=asker, tools=tools, warn=warn))
+                tools, warn, tell = self.line.segments, work.warnings.append, work.hear_segments
+                asked = await ask_in_segments(job, planned, claim, asker=asker, tools=tools, warn=warn, tell=tell)
+                work.take_pieces(asked)
             else:
                 async with self._as_sent(planned) as sent:
                     work.take(await ask(job, sent, claim, asker=asker))

@@ -29,7 +29,7 @@ from analysis_worker.errors import (
 )
 from analysis_worker.fallback import ANOTHER_MODEL
 from analysis_worker.patience import finished_even_if_cancelled, patiently
-from analysis_worker.pipeline.one_answer import Ended, InSegmentsAsked, put_together
+from analysis_worker.pipeline.one_answer import Ended, InSegmentsAsked, infos_of, put_together
 from analysis_worker.pipeline.pieces import Pieces
 from analysis_worker.segment_call import expected_piece
 from analysis_worker.segment_format import SUCCEEDED, SegmentDocument, plan_sha256
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from analysis_worker.segment_tools import SegmentTools
     from analysis_worker.segments import Segment
     from analysis_worker.values import AnalysisPlan, Job
-    from media_contracts import WarningInfo
+    from media_contracts import SegmentInfo, WarningInfo
 
 OF_THE_REQUEST: Final = (
     *(PutOff, PlanAnew, Stopped, LedgerUnreadable, MediaChanged, MediaMissing),
@@ -63,8 +63,9 @@ async def ask_in_segments(
     asker: Asker,
     tools: SegmentTools,
     warn: Callable[[WarningInfo], None],
+    tell: Callable[[tuple[SegmentInfo, ...]], None],
 ) -> InSegmentsAsked:
-    """Ask about a medium piece by piece; `warn` is told at once of what a later fault must not hide.
+    """Ask about a medium piece by piece; `warn` and `tell` hear what a fault must not hide.
 
     :raises AnalysisError: as `ask`; that of a segment names it, and comes only under `on_segment_failure: fail` or when
         all have failed. :raises ReductionFailed: when their answers could not be made one.
@@ -77,8 +78,12 @@ async def ask_in_segments(
         return await _ask_alone(pieces)
     ended = await _begun(replace(pieces, asker=replace(asker, sound=None)), warn)
     _require_budget(ended)
-    await _Asking(ended).all_ended()
-    return await put_together(ended)
+    try:
+        await _Asking(ended).all_ended()
+        return await put_together(ended)
+    except BaseException:
+        tell(infos_of(ended))
+        raise
 
 
 async def _ask_alone(pieces: Pieces) -> InSegmentsAsked:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from analysis_worker.segment_ledger import SegmentLedger, Settled
     from analysis_worker.segments import Segment
     from analysis_worker.stream import Answer
-    from media_contracts import SegmentInfo, WarningInfo
+    from media_contracts import ErrorInfo, SegmentInfo, WarningInfo
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,17 +81,32 @@ async def put_together(ended: Ended) -> InSegmentsAsked:
     wrong = checker(whole.schema, timelines=whole.timelines, duration_seconds=whole.duration_seconds)(findings.value)
     if wrong:
         raise ReductionFailed(f"put together, the segments' answers are not good: {wrong_shape(wrong).message}")
-    errors = {index: error_of(fault, Stage.ASK) for index, fault in faults.items()}
+    errors = errors_of(ended)
     gap = gap_warning(parts, errors, media_index=cut.media_index)
     return InSegmentsAsked(
         answer=answer,
         findings=findings,
         coverage="partial" if errors else "complete",
         warnings=(gap,) if gap else (),
-        segments=segment_infos(
-            cut.segments, ended.documents, errors, pieces.claim.attempts, media_index=cut.media_index
-        ),
+        segments=infos_of(ended),
     )
+
+
+def infos_of(ended: Ended) -> tuple[SegmentInfo, ...]:
+    """What a completion says of the segments, however the request ends."""
+    pieces = ended.pieces
+    return segment_infos(
+        pieces.cut.segments,
+        ended.documents,
+        errors_of(ended),
+        pieces.claim.attempts,
+        media_index=pieces.cut.media_index,
+    )
+
+
+def errors_of(ended: Ended) -> dict[int, ErrorInfo]:
+    """Why segments have come to nothing in this start."""
+    return {index: error_of(fault, Stage.ASK) for index, fault in ended.faults.items()}
 
 
 def _part(ended: Ended, segment: Segment) -> Part:

@@ -59,9 +59,9 @@ class Pieces:
 
     @property
     def objects(self) -> ScratchObjects | None:
-        """The request's scratch objects; None: there is no store for them."""
+        """The request's scratch objects; None: there is no store for them, or the model cannot reach it."""
         tools, job = self.tools, self.job
-        if tools.store is None:
+        if tools.store is None or not tools.store.public:
             return None
         return ScratchObjects(
             store=tools.store, bucket=tools.bucket, tenant=job.identity.tenant, completion_id=job.completion_id
