@@ -1,7 +1,8 @@
 """Drill: a long talk and a long film, twice: undisturbed, and with the worker killed when half of the segments are recorded.
 
 Demanded: one completion each with what is shown and heard at its absolute second, usage = Σ attempts = what the
-simulator counted, the worker's peak memory under `memory_mb`, and after the kill calls for unfinished segments only.
+simulator counted, the worker's peak memory under `memory_mb`, and after the kill calls for unfinished segments only. The
+film's pieces travel inline and the talk's by URL; of these nothing is left in the store or on disk, though it was killed.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from media_contracts import Identity
 from tests.drills.accounting import Counters, common_faults, fleet_faults, succeeded_all
-from tests.drills.footprint import MB, watched
+from tests.drills.footprint import MB, bytes_in, watched
 from tests.drills.marked_media import heard_marks, make_film, make_talk, misplaced, shown_marks
 from tests.drills.requests import SOURCE, request_of
 from tests.drills.scene import open_scene
-from tests.drills.scratch import shorter_pieces
+from tests.drills.scratch import catalogue
 from tests.drills.telling import tell
 from tests.processes import gone, until
 from tests.system.harness import Bucket
@@ -43,6 +44,7 @@ _NAME = re.compile(r"Say ([A-Za-z0-9-]+)\.")
 _REDUCTION = "analysed in segments, one after the other"
 _SEGMENT_KEY = re.compile(r"/segment-(\d+)\.json$")
 _STUCK_SECONDS = 180.0
+_INLINE_BYTES = 50_000
 Part = tuple[str, int]
 """A request's id and one of its segments, from 1; 0 is the answer that is made of them."""
 
@@ -54,13 +56,17 @@ class Kill:
     planned: frozenset[Part]
     recorded: frozenset[Part]
     in_flight: frozenset[Part]
+    objects: int
+    """Scratch objects that it left."""
 
 
 async def drill(stack: Stack, *, size: Mapping[str, int], seed: int) -> Counters:
     """Run it; `size`: talk_seconds, film_seconds, mark_seconds, piece_seconds (0: as shipped), memory_mb."""
-    bucket = Bucket(stack)
+    bucket, scratch = Bucket(stack), stack.directory / "tmp"
+    scratch.mkdir()
     media_bytes = await asyncio.to_thread(_upload, bucket, stack.directory, size)
-    options = {"MODEL_CATALOGUE_FILE": shorter_pieces(stack.directory, size["piece_seconds"])}
+    cards = catalogue(stack.directory, seconds=size["piece_seconds"], inline_bytes={"audio": _INLINE_BYTES})
+    options = {"MODEL_CATALOGUE_FILE": cards, "TMPDIR": str(scratch)}
     names = [f"{kind}-{nth}" for nth in ROUNDS for kind in (TALK, FILM)]
     async with open_scene(stack, group="long-media", options=options, keeps_data=True) as scene:
         # Answers take a while, so that a kill finds some segments recorded and some in mid-call.
@@ -80,6 +86,10 @@ async def drill(stack: Stack, *, size: Mapping[str, int], seed: int) -> Counters
             **counters,
             "media_bytes": media_bytes,
             **_asked(_parts_asked(calls), kill, whole=names[:2]),
+            "sent": dict(Counter(f"{part['type']} {part['delivery']}" for call in calls for part in call["parts"])),
+            "scratch_objects_at_the_kill": kill.objects,
+            "scratch_objects_left": len(bucket.keys("scratch/")),
+            "scratch_files_left": bytes_in(scratch)[1],
             "undisturbed_tokens_counted": _tokens(calls, names[:2]),
             "undisturbed_tokens_told": sum(
                 one["usage"]["total_tokens"] for name, one in scene.ear.data.items() if name in names[:2]
@@ -122,7 +132,12 @@ async def _kill_half_way(scene: Scene, bucket: Bucket, worker: Member, names: Co
     await until(lambda: gone(worker.pid), seconds=10, what="a dead worker")
     asked = {part for part in _parts_asked(await scene.simulator.calls()) if part[0] in names}
     recorded = _recorded(bucket, names)
-    found = Kill(planned=_planned(bucket, names), recorded=recorded, in_flight=frozenset(asked - recorded))
+    found = Kill(
+        planned=_planned(bucket, names),
+        recorded=recorded,
+        in_flight=frozenset(asked - recorded),
+        objects=len(bucket.keys("scratch/")),
+    )
     tell(f"  killed: {len(recorded)} of {len(found.planned)} recorded, {len(found.in_flight)} asked and not recorded")
     return found
 
@@ -242,6 +257,7 @@ def verdict(counters: Mapping[str, Any]) -> list[str]:
     zero = (
         *("asked_again_undisturbed", "recorded_asked_again", "others_asked_again", "in_flight_asked_thrice"),
         *("never_asked", "calls_about_the_unknown", "sums_that_differ", "marks_misplaced"),
+        *("scratch_objects_left", "scratch_files_left"),
     )
     faults += [f"{name}: {counters[name]}" for name in zero if counters[name]]
     faults += counters["misplaced"][:3]
@@ -256,6 +272,8 @@ def verdict(counters: Mapping[str, Any]) -> list[str]:
         faults.append(f"coverage: {counters['coverage']}")
     if not 0 < counters["worker_peak_mb"] < counters["memory_limit_mb"]:
         faults.append(f"a peak of {counters['worker_peak_mb']} MB, the limit is {counters['memory_limit_mb']}")
+    if set(counters["sent"]) != {"audio url", "video inline"}:
+        faults.append(f"sent: {counters['sent']}")
     if min(counters["segments"].values(), default=0) < 2:
         faults.append(f"segments: {counters['segments']}")
     return faults

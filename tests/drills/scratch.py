@@ -46,6 +46,7 @@ MARK_SECONDS = {"small": 10, "full": 30}
 _STUCK_SECONDS = 1200.0  # turns are fair: the first film may be done when nearly all are
 _WAITING = re.compile(r"^media_analysis_scratch_waiting (\S+)$", re.MULTILINE)
 _LOOK_SECONDS = 0.2
+_INLINE_BYTES = 500_000  # so that the small size's pieces go by URL, as the others do anyway
 
 
 async def drill(stack: Stack, *, size: Mapping[str, int], seed: int) -> Counters:
@@ -59,7 +60,9 @@ async def drill(stack: Stack, *, size: Mapping[str, int], seed: int) -> Counters
         "TMPDIR": str(scratch),
         "WORKER_SCRATCH_BYTES": str(size["scratch_bytes"]),
         "WORKER_CLAIM_STALE_SECONDS": "30",  # as shipped: nobody is killed, and the store has much to do
-        "MODEL_CATALOGUE_FILE": shorter_pieces(stack.directory, size["piece_seconds"]),
+        "MODEL_CATALOGUE_FILE": catalogue(
+            stack.directory, seconds=size["piece_seconds"], inline_bytes={"video": _INLINE_BYTES}
+        ),
     }
     async with open_scene(stack, group="scratch", options=options, keeps_data=True) as scene:
         await scene.simulator.play(first_token_seconds=0.3)
@@ -84,15 +87,13 @@ async def drill(stack: Stack, *, size: Mapping[str, int], seed: int) -> Counters
         }
 
 
-def shorter_pieces(folder: Path, seconds: int) -> str | None:
-    """A catalogue whose recommended length is that, and which sends what is over 500 kB by URL; None for 0."""
-    if not seconds:
-        return None
-    path = folder / "shorter.toml"
-    limits = "".join(
-        f'[models."qwen3.5-omni-plus".media.{kind}]\nbytes_inline = 500000\n' for kind in ("audio", "video")
-    )
-    path.write_text(f"[details.standard]\nseconds = {{ video = {seconds}.0, audio = {seconds}.0 }}\n{limits}")
+def catalogue(folder: Path, *, seconds: int, inline_bytes: Mapping[str, int]) -> str:
+    """A catalogue with that recommended length (0: as shipped), by which pieces of so many bytes must go by URL."""
+    path = folder / "catalogue.toml"
+    text = f"[details.standard]\nseconds = {{ video = {seconds}.0, audio = {seconds}.0 }}\n" if seconds else ""
+    for kind, most in inline_bytes.items():
+        text += f'[models."qwen3.5-omni-plus".media.{kind}]\nbytes_inline = {most}\n'
+    path.write_text(text)
     return str(path)
 
 

@@ -43,6 +43,9 @@ LONG = MEDIA | {
     "misplaced": [],
     "undisturbed_tokens_told": 9000,
     "undisturbed_tokens_counted": 9000,
+    "scratch_objects_left": 0,
+    "scratch_files_left": 0,
+    "sent": {"audio url": 12, "video inline": 12},
     "coverage": ["complete"],
     "worker_peak_mb": 120.0,
     "memory_limit_mb": 300,
@@ -89,6 +92,9 @@ def test_scratch_space_is_never_more_than_it_may_be_and_is_empty_at_the_end(brok
         {"undisturbed_tokens_told": 8999},
         {"undisturbed_tokens_told": 0, "undisturbed_tokens_counted": 0},
         {"estimated_calls": 1},
+        {"scratch_objects_left": 1},
+        {"scratch_files_left": 1},
+        {"sent": {"audio url": 12, "video url": 12}},
     ],
 )
 def test_a_kill_costs_no_more_than_the_segments_in_mid_call(broken):
@@ -110,7 +116,7 @@ def test_calls_are_counted_by_segment():
 def test_who_was_asked_again_is_told_by_what_was_recorded():
     asked = _parts_asked([call("a", part) for part in (1, 1, 2, 2, 3, 4, 4)])
     parts = [("a", number) for number in range(1, 6)]
-    kill = Kill(planned=frozenset(parts), recorded=frozenset(parts[:1]), in_flight=frozenset(parts[1:3]))
+    kill = Kill(planned=frozenset(parts), recorded=frozenset(parts[:1]), in_flight=frozenset(parts[1:3]), objects=0)
     found = _asked(asked, kill, whole=())
     assert [found[f"{name}_asked_again"] for name in ("recorded", "in_flight", "others")] == [1, 1, 1]
     assert found["never_asked"] == 1
