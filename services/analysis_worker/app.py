@@ -166,13 +166,7 @@ async def build_pipeline(settings: Settings, stack: AsyncExitStack, metrics: Met
     await stack.enter_async_context(store_client)
     await stack.enter_async_context(model_client)
     store = ObjectStore(settings=settings.s3, client=store_client)
-    ledger = Ledger(
-        store=store,
-        bucket=settings.s3.results_bucket,
-        owner=f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}",
-        stale_seconds=settings.worker.claim_stale_seconds,
-        now=_now,
-    )
+    ledger = _ledger(settings, store)
     scratch = ScratchSpace(total_bytes=settings.worker.scratch_bytes)
     planner = await _planner(settings, stack, store)
     line = Line(
@@ -204,23 +198,37 @@ async def build_pipeline(settings: Settings, stack: AsyncExitStack, metrics: Met
         event_source=settings.worker.event_source,
         topic_bytes=producer.topic_bytes,
     )
-    progress_topic = ProgressTopic(settings.kafka, clock=time.monotonic, count=metrics.count_progress)
-    stack.push_async_callback(progress_topic.stop)
     return Pipeline(
         settings=settings,
         line=line,
         ledger=ledger,
         recorder=recorder,
         producer=producer,
-        reporting=Reporting(
-            outlet=progress_topic,
-            source=settings.worker.event_source,
-            interval_seconds=settings.worker.progress_seconds,
-            most_bytes=lambda: recorder.limit_bytes(topics.PROGRESS),
-            clock=time.monotonic,
-            now=_now,
-        ),
+        reporting=_reporting(settings, stack, metrics, recorder),
         metrics=metrics,
+    )
+
+
+def _ledger(settings: Settings, store: ObjectStore) -> Ledger:
+    return Ledger(
+        store=store,
+        bucket=settings.s3.results_bucket,
+        owner=f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}",
+        stale_seconds=settings.worker.claim_stale_seconds,
+        now=_now,
+    )
+
+
+def _reporting(settings: Settings, stack: AsyncExitStack, metrics: Metrics, recorder: Recorder) -> Reporting:
+    topic = ProgressTopic(settings.kafka, clock=time.monotonic, count=metrics.count_progress)
+    stack.push_async_callback(topic.stop)
+    return Reporting(
+        outlet=topic,
+        source=settings.worker.event_source,
+        interval_seconds=settings.worker.progress_seconds,
+        most_bytes=lambda: recorder.limit_bytes(topics.PROGRESS),
+        clock=time.monotonic,
+        now=_now,
     )
 
 

@@ -124,6 +124,9 @@ class Line:
             fault = InternalError(
                 f"{type(error).__name__} in the stage {journey.current.value}: a fault of the worker's"
             )
+        return self._ending(job, claim, journey, work, fault)
+
+    def _ending(self, job: Job, claim: Claim, journey: Journey, work: Work, fault: AnalysisError | None) -> Ending:
         subtitles = _subtitles(work) if fault is None else NO_SUBTITLES
         return Ending(
             attempts=claim.attempts,
