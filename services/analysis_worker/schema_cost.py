@@ -12,6 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from analysis_worker.schema_patterns import pattern_steps
+from analysis_worker.schema_references import REFERENCES
+from analysis_worker.schema_references import target as led_to
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -25,6 +29,7 @@ _ASK_WHAT_IS_LEFT: Final = frozenset({"unevaluatedProperties", "unevaluatedItems
 _ROOT: Final = "#"
 _SUBSCHEMA: Final = ""
 _LEFT_OVER: Final = " left over"  # no reference has a blank in it
+_PATTERN: Final = " pattern "
 ENDLESS: Final = 10**9
 """More than anybody would follow."""
 _MOST_PARTS: Final = 250
@@ -45,16 +50,20 @@ class _Part:
     """Subschemas by the place that they are about."""
     unevaluated: Counter[str]
     """Those of them that ask what the others of their place left over."""
+    patterns: int
+    """Steps of its own expressions for each character of a text."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SchemaCost:
     """`size` is the number of subschemas with every reference followed once; `growth` is how many times a place one
-    level further down is looked at for each time that its parent is: above 1 the work is exponential in the depth.
+    level further down is looked at for each time that its parent is: above 1 the work is exponential in the depth. `patterns` are the steps of
+    all regular expressions for each character of a text, references followed.
     """
 
     size: int
     growth: int
+    patterns: int
 
     def steps(self, depth: int) -> int:
         """Return an upper bound of the looks at the deepest place of an answer that nests so deep."""
@@ -65,8 +74,8 @@ def schema_cost(document: Mapping[str, Any]) -> SchemaCost:
     """Return the cost of a schema of bounded depth; never raises. What is beyond following is ENDLESS."""
     graph = _Graph(document=document)
     if not graph.is_followed() or graph.circles():
-        return SchemaCost(size=ENDLESS, growth=ENDLESS)
-    return SchemaCost(size=graph.size(_ROOT), growth=graph.growth())
+        return SchemaCost(size=ENDLESS, growth=ENDLESS, patterns=ENDLESS)
+    return SchemaCost(size=graph.size(_ROOT), growth=graph.growth(), patterns=graph.patterns(_ROOT))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,15 +83,20 @@ class _Graph:
     document: Mapping[str, Any]
     parts: dict[str, _Part] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
+    texts: dict[str, int] = field(default_factory=dict)
     here: dict[str, int] = field(default_factory=dict)
 
     def part(self, name: str) -> _Part:
         if name not in self.parts:
-            found = list(_walk(_target(self.document, name), HERE))
+            found = list(_walk(led_to(self.document, name), HERE))
+            patterns = sum(pattern_steps(what.removeprefix(_PATTERN)) for _, what in found if what.startswith(_PATTERN))
+            found = [(at, what) for at, what in found if not what.startswith(_PATTERN)]
             references = Counter((at, what) for at, what in found if what not in {_SUBSCHEMA, _LEFT_OVER})
             places = Counter(at for at, what in found if what == _SUBSCHEMA)
             left_over = Counter(at for at, what in found if what == _LEFT_OVER)
-            self.parts[name] = _Part(size=places.total(), references=references, places=places, unevaluated=left_over)
+            self.parts[name] = _Part(
+                size=places.total(), references=references, places=places, unevaluated=left_over, patterns=patterns
+            )
         return self.parts[name]
 
     def is_followed(self) -> bool:
@@ -102,6 +116,15 @@ class _Graph:
             searched = sum(_squared(self.at(name, place) // _UNEVALUATED) for place in self.part(name).unevaluated)
             self.sizes[name] = min(self.part(name).size + below + searched, ENDLESS)
         return self.sizes[name]
+
+    def patterns(self, name: str) -> int:
+        """Steps of every expression below, references followed; one that leads back counts nothing more."""
+        if name not in self.texts:
+            self.texts[name] = 0
+            part = self.part(name)
+            below = sum(number * self.patterns(target) for (_, target), number in part.references.items())
+            self.texts[name] = min(part.patterns + below, ENDLESS)
+        return self.texts[name]
 
     def at(self, name: str, place: str = HERE) -> int:
         """Subschemas of one place, references followed; those below an `unevaluated…` as often as it has them read."""
@@ -180,12 +203,16 @@ def _walk(schema: Any, place: str) -> Iterator[tuple[str, str]]:
     """Yield (place, _SUBSCHEMA) for each subschema, (place, target) for each reference, (place, _LEFT_OVER) too."""
     yield place, _SUBSCHEMA
     for keyword, value in schema.items() if isinstance(schema, Mapping) else ():
-        if keyword in {"$ref", "$dynamicRef"} and isinstance(value, str):
+        if keyword in REFERENCES and isinstance(value, str):
             yield place, value
         elif keyword == "enum" and isinstance(value, list):
             compound = sum(isinstance(option, (Mapping, list)) for option in value)
             yield from [(place, _SUBSCHEMA)] * (_COMPOUND_OPTION * compound)
+        elif keyword == "pattern" and isinstance(value, str):
+            yield place, f"{_PATTERN}{value}"
         elif keyword not in _DATA:
+            if keyword == "patternProperties" and isinstance(value, Mapping):
+                yield from [(place, f"{_PATTERN}{name}") for name in value]
             if keyword in _ASK_WHAT_IS_LEFT:
                 yield place, _LEFT_OVER
             for inner, below in _inside(keyword, value, place):
@@ -207,19 +234,3 @@ def _inside(keyword: str, value: Any, place: str) -> list[tuple[Any, str]]:
     if keyword == "properties":
         return [(inner, f"{place}/{name}") for name, inner in held.items()]
     return [(inner, f"{place}/{ANYWHERE}" if place else ANYWHERE) for inner in held.values()]
-
-
-def _target(document: Mapping[str, Any], reference: str) -> Any:
-    """What a reference leads to; the whole document for a form that is not followed here, which errs on the dear side."""
-    if not reference.startswith("#/"):
-        return document
-    found: Any = document
-    for step in reference[2:].split("/"):
-        key = step.replace("~1", "/").replace("~0", "~").replace("%25", "%")
-        if isinstance(found, Mapping):
-            found = found.get(key)
-        elif isinstance(found, list) and key.isdigit() and int(key) < len(found):
-            found = found[int(key)]
-        else:
-            return document
-    return found

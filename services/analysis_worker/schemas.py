@@ -17,6 +17,8 @@ import rfc8785
 
 from analysis_worker.errors import SchemaInvalid
 from analysis_worker.schema_cost import SchemaCost, schema_cost
+from analysis_worker.schema_patterns import pattern_kilobytes
+from analysis_worker.schema_references import objects_in, unfollowed
 from media_contracts import Fault
 
 if TYPE_CHECKING:
@@ -32,6 +34,10 @@ MAX_SUBSCHEMAS: Final = 10_000
 _MAX_STEPS: Final = 1_000_000
 # A fifth of a second, at 20 ns a subschema and value (measured).
 MAX_LOOKS: Final = 10_000_000
+# A second, at 20 ns for a step of a regular expression and a character (measured).
+MAX_PATTERN_STEPS: Final = 50_000_000
+# A third of a second and 64 MB (measured); equal expressions are compiled once.
+MAX_PATTERNS_KILOBYTES: Final = 64 * 1024
 # The validator lists every fault before it returns the first, at 10 us and 2 KB each (measured).
 MAX_LISTED_LOOKS: Final = 200_000
 
@@ -56,7 +62,7 @@ class OutputSchema:
         if self.cost.growth > 1 and self.cost.steps(depth_of(value)) > _MAX_STEPS:
             return (Fault(path="", message="nests too deep for a schema that refers to itself in several ways"),)
         looks = self.looks(value)
-        if looks > MAX_LOOKS:
+        if looks > MAX_LOOKS or self._pattern_steps(value) > MAX_PATTERN_STEPS:
             return (Fault(path="", message="is too large for a schema of this size"),)
         if self._validator.is_valid(value):
             return ()
@@ -73,6 +79,11 @@ class OutputSchema:
     def looks(self, value: object) -> int:
         """Return at most how many subschemas the validator holds against a value and what is in it."""
         return self.cost.size * self.cost.steps(depth_of(value)) * _values_in(value)
+
+    def _pattern_steps(self, value: object) -> int:
+        if not self.cost.patterns:
+            return 0
+        return self.cost.patterns * self.cost.steps(depth_of(value)) * _characters_in(value)
 
 
 def compile_schema(schema: str | Mapping[str, Any]) -> OutputSchema:
@@ -97,7 +108,10 @@ def compile_schema(schema: str | Mapping[str, Any]) -> OutputSchema:
             f"the output schema has more than {MAX_SUBSCHEMAS:,} subschemas when its references are followed; "
             "refer less often to what refers further"
         )
+    _check_patterns(document)
     validator = _compile(document)
+    if (what := unfollowed(document)) is not None:
+        raise SchemaInvalid(f"the output schema {what}; write references as #/$defs/name, and one $id at the root")
     return OutputSchema(
         text=text.decode(),
         sha256=hashlib.sha256(canonical).hexdigest(),
@@ -140,6 +154,18 @@ def _check_depth(document: Mapping[str, Any]) -> None:
         raise SchemaInvalid(f"the output schema is more than {MAX_SCHEMA_DEPTH} levels deep; flatten it")
 
 
+def _check_patterns(document: Mapping[str, Any]) -> None:
+    given = [one.get("pattern") for one in objects_in(document)]
+    for one in objects_in(document):
+        named = one.get("patternProperties")
+        given += list(named) if isinstance(named, Mapping) else []
+    if sum(map(pattern_kilobytes, {pattern for pattern in given if isinstance(pattern, str)})) > MAX_PATTERNS_KILOBYTES:
+        raise SchemaInvalid(
+            f"the output schema's regular expressions take more than {MAX_PATTERNS_KILOBYTES:,} KB when their counted "
+            "repetitions are written out; use maxLength, or repeat less often"
+        )
+
+
 def depth_of(value: object, *, most: int = 1_000) -> int:
     """Return how many objects and lists a JSON value has inside each other, counted up to `most`."""
     # Level by level, not by recursion: the depth is what is not known yet.
@@ -158,6 +184,22 @@ def _values_in(value: object) -> int:
         number += sum(len(one) for one in level if isinstance(one, (Mapping, list, tuple)))
         level = [child for one in level for child in _children(one)]
     return number
+
+
+def _characters_in(value: object) -> int:
+    """Return how many characters the texts and names in a JSON value have."""
+    level: list[object] = [value] if isinstance(value, (Mapping, list, tuple)) else [[value]]
+    number = 0
+    while level:
+        number += sum(len(text) for one in level for text in _texts(one))
+        level = [child for one in level for child in _children(one)]
+    return number
+
+
+def _texts(value: object) -> list[str]:
+    if isinstance(value, Mapping):
+        return [text for text in (*value, *value.values()) if isinstance(text, str)]
+    return [text for text in value if isinstance(text, str)] if isinstance(value, (list, tuple)) else []
 
 
 def _children(value: object) -> list[object]:

@@ -12,6 +12,7 @@ from analysis_worker.errors import AnswerNotJson, SchemaInvalid
 from analysis_worker.json_inside import take_json_inside
 from analysis_worker.profiles import load_profiles
 from analysis_worker.schema_cost import ENDLESS, schema_cost
+from analysis_worker.schema_patterns import pattern_steps
 from analysis_worker.schemas import compile_schema
 from analysis_worker.validate import checker
 
@@ -179,3 +180,94 @@ def test_an_answer_of_many_documents_that_do_not_fit_is_looked_at_and_listed_onc
     with pytest.raises(AnswerNotJson, match="99 JSON documents"):
         take_json_inside("[] " * 99, check=checker(schema))
     assert time.process_time() - started < 1
+
+
+def chain(refer, *, named=lambda _: {}, length=40):
+    """Each definition names the next one twice: two to the power of their number."""
+    definitions = {f"a{i}": named(i) | {"allOf": [{"$ref": refer(i + 1)}] * 2} for i in range(length)}
+    return {"$ref": refer(0), "$defs": definitions | {f"a{length}": named(length) | {"type": "integer"}}}
+
+
+DISGUISED = {
+    "anchors": chain(lambda i: f"#a{i}", named=lambda i: {"$anchor": f"a{i}"}),
+    "dynamic anchors": chain(lambda i: f"#a{i}", named=lambda i: {"$dynamicAnchor": f"a{i}"}),
+    "escaped keyword": chain(lambda i: f"#/%24defs/a{i}"),
+    "escaped name": chain(lambda i: f"#/$defs/%61{i}"),
+    "its own identifier": {"$id": "http://x/root"} | chain(lambda i: f"http://x/root#/$defs/a{i}"),
+    "its own name": {"$id": "http://x/root"} | chain(lambda i: f"root#/$defs/a{i}"),
+    "an identifier below": {
+        "$id": "http://x/root",
+        "$ref": "#/$defs/inner",
+        "$defs": {f"a{i}": True for i in range(41)} | {"inner": {"$id": "inner"} | chain(lambda i: f"#/$defs/a{i}")},
+    },
+    "an identifier where no schema is": {
+        "$ref": "#/hidden",
+        "$defs": {f"a{i}": True for i in range(41)},
+        "hidden": {"$id": "http://x/y"} | chain(lambda i: f"#/$defs/a{i}"),
+    },
+}
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("schema", DISGUISED.values(), ids=DISGUISED)
+def test_no_form_of_reference_hides_what_it_costs(schema):
+    with pytest.raises(SchemaInvalid):
+        compile_schema(schema)
+
+
+def test_anchors_are_followed():
+    schema = compile_schema({"properties": {"a": {"$ref": "#n"}}, "$defs": {"n": {"$anchor": "n", "type": "integer"}}})
+    assert schema.faults({"a": 1}) == ()
+    assert [fault.path for fault in schema.faults({"a": "x"})] == ["/a"]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"allOf": [{"pattern": f"a.{{500}}c{i}"} for i in range(100)]},
+        {"patternProperties": {f"a.{{500}}c{i}": True for i in range(100)}},
+        {"$defs": {"p": {"pattern": "a.{500}c"}}, "allOf": [{"$ref": "#/$defs/p"}] * 1_000},
+        {"pattern": "(?:(?:a?){100}){100}c"},
+        {"pattern": "(?:a.{0,500}b.{0,500}){3}c"},
+    ],
+)
+def test_expressions_that_cost_much_for_each_character_are_not_held_against_long_texts(schema):
+    value = "ab é" * 10_000
+    made = compile_schema(schema)
+    started = time.process_time()
+    (fault,) = made.faults({value: 1} if "patternProperties" in schema else value)
+    assert "too large" in fault.message
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("one", [r"\p{L}{100}", "(.{900})", "[^a]{900}", r"[\p{L}]{100}"])
+def test_expressions_that_are_huge_when_compiled_are_refused_before(one):
+    started = time.process_time()
+    with pytest.raises(SchemaInvalid, match="maxLength"):
+        compile_schema({"anyOf": [{"pattern": f"{one}{i}"} for i in range(1_000)]})
+    assert time.process_time() - started < 1
+    assert compile_schema({"anyOf": [{"pattern": f"^{one}$"}] * 100}).faults("é") != ()
+
+
+def test_the_usual_expressions_take_long_answers():
+    schema = compile_schema({"items": {"pattern": r"^[A-Z]{2}\d{3,10}$"}})
+    assert schema.faults(["AB1234"] * 100_000) == ()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "steps"),
+    [
+        ("", 0),
+        ("abc", 3),
+        ("a{10}", 10),
+        ("a{3,}b", 4),
+        ("(ab){2,5}c", 11),
+        ("[a-z{]{4}", 4),
+        (r"\{{3}", 3),
+        ("((((", 0),
+    ],
+)
+def test_repetitions_are_written_out(pattern, steps):
+    assert pattern_steps(pattern) == steps
