@@ -34,7 +34,7 @@ async def test_the_demo_holds_its_promises_and_writes_its_report(tmp_path: Path)
     assert page.count('class="waterfall"') >= 20
     assert page.count("<audio controls") == 2
     assert page.count("<track default") == 1
-    assert (page.count('class="strip"'), page.count('class="pieces"')) == (2, 2)
+    assert (page.count('class="strip"'), page.count('class="pieces"')) == (3, 2)
     assert not re.search(r"(src|href)=\"(?!data:(image/|audio/wav|text/vtt|application/x-subrip)|#)", page)
 
 

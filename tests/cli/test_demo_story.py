@@ -60,12 +60,15 @@ def played() -> Board:
             if outcome == "succeeded"
             else ended(outcome, case.expected.codes[0], "m", case.name)
         )
+        if case.request.progress:
+            board.progressed(case.name, [], at=case.number + 1)
+            board.progressed(case.name, ["/storyline/0"], at=case.number + 2)
         done = done.model_copy(update={"trace_id": TRACES[number]})
         board.completed(
             completion_id,
             done,
             KafkaRecord(topic="c", key=b"k", value=done.model_dump_json().encode()),
-            at=100 + case.number,
+            at=10**10 + case.number,
         )
     return board
 
@@ -148,7 +151,7 @@ def test_a_long_medium_that_is_told_at_other_times_than_its_own_is_seen(told) ->
 
     found = judge_long(with_long(played(), change), simulated=True)
     assert [check.claim for check in found if not check.holds] == [
-        "What is in a long medium is told once, at its own time"
+        "What is in a long medium, or a part of one, is told once, at its own time"
     ]
     assert all(check.holds for check in judge_long(with_long(played(), change), simulated=False))
 
@@ -164,6 +167,16 @@ def test_a_long_medium_that_is_told_at_other_times_than_its_own_is_seen(told) ->
 def test_a_long_medium_that_was_not_cut_or_not_counted_is_seen(change, claim) -> None:
     found = judge_long(with_long(played(), lambda done: done.model_copy(update=change)), simulated=True)
     assert [check.claim for check in found if not check.holds] == [claim]
+
+
+def test_an_answer_of_which_nothing_was_told_before_its_end_is_seen() -> None:
+    claim = "The first valid field of an answer came long before its end"
+    for change in ({"first_fields_nanoseconds": None}, {"first_fields_nanoseconds": 10**10}):
+        rows = [
+            replace(row, **change) if row.case.request and row.case.request.progress else row for row in played().rows
+        ]
+        found = judge(rows, strays=0, calls_paid=None, worker_exit=0)
+        assert [check.claim for check in found if not check.holds] == [claim]
 
 
 def test_a_worker_that_did_not_drain_is_seen() -> None:

@@ -33,6 +33,10 @@ class Row:
     ended_nanoseconds: int | None = None
     completion: AnalysisCompleted | None = None
     record: KafkaRecord | None = None
+    progress_events: int = 0
+    first_fields: tuple[str, ...] = ()
+    first_fields_nanoseconds: int | None = None
+    """What was first known of a growing answer, as pointers into it, and when that was heard."""
     dead_reason: str | None = None
     dead_message: str = ""
 
@@ -109,6 +113,18 @@ class Board:
             if row.sent_nanoseconds and row.case.name == request_id and not row.ended
         ]
         return self._set(*changed)
+
+    def progressed(self, request_id: str, fields: Iterable[str], *, at: int) -> tuple[Row, ...]:
+        """A progress event was heard: what it tells first is noted with the request."""
+        rows = [row for row in self.rows if row.sent_nanoseconds and row.case.name == request_id and not row.ended]
+        told = tuple(fields)
+        changed = [replace(row, progress_events=row.progress_events + 1) for row in rows]
+        return self._set(
+            *(
+                replace(row, first_fields=told, first_fields_nanoseconds=at) if told and not row.first_fields else row
+                for row in changed
+            )
+        )
 
     def completed(
         self, completion_id: str, completion: AnalysisCompleted, record: KafkaRecord, *, at: int

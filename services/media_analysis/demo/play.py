@@ -28,7 +28,7 @@ from media_analysis.demo.verdicts import judge
 from media_analysis.demo.worker_process import WorkerProcess
 from media_analysis.report import read_spans
 from media_analysis.submission import submission
-from media_contracts import CompletedEvent, topics
+from media_contracts import CompletedEvent, ProgressEvent, topics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 _LATE_SECONDS: Final = 3600
 # Tansu lets a first member join after about half the session time-out: 23 s with the worker's default of 45 s.
-_BRISK: Final = {"KAFKA_SESSION_TIMEOUT_MS": "6000"}
+_BRISK: Final = {"KAFKA_SESSION_TIMEOUT_MS": "6000", "WORKER_PROGRESS_SECONDS": "0.2"}
 _SINK_SECONDS: Final = 2.0
 _CLAIMED: Final = frozenset({"plan", "fetch", "ask", "validate", "record", "publish"})
 _LOOK_SECONDS: Final = 0.02
@@ -139,7 +139,7 @@ async def _with(stack: Stack, worker: WorkerProcess, *, provider: Provider, watc
     strays = Strays()
     watcher.say("")
     async with (
-        listening(kafka, (topics.COMPLETED, topics.DEAD_LETTER), from_beginning=True) as heard,
+        listening(kafka, (topics.COMPLETED, topics.PROGRESS, topics.DEAD_LETTER), from_beginning=True) as heard,
         publishing(kafka) as send,
     ):
         listeners = [
@@ -185,6 +185,9 @@ async def _hear(heard: AsyncIterator[Heard], board: Board, watcher: Watcher, str
                 changed = board.completed(event_id, data, one.record, at=at)
             case DeadRecord() as dead:
                 changed = board.dead(dead.origin, reason=dead.reason, message=dead.message, at=at)
+            case ProgressEvent(data=progress):
+                board.progressed(progress.request_id, progress.fields, at=at)
+                continue
             case _:
                 changed = ()
         strays.seen += not changed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from media_analysis.report import DeadLetter, Entry, Report, Span
+from media_analysis.report import DeadLetter, Entry, Report, Span, figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -44,6 +44,7 @@ def tell(
             replace(
                 entry_of(row, by_trace.get(row.trace_id or "", ()), pictures, sounds.get(row.case.number)),
                 subtitles=subtitles.get(row.case.number),
+                told_first=_told_first(row),
                 strip=tuple(picture for name in row.case.samples for picture in strips.get(name, ())),
             )
             for row in rows
@@ -73,6 +74,13 @@ def entry_of(row: Row, spans: Sequence[Span], pictures: Mapping[str, Picture], s
         spans=(own, *(_bare(span) for span in spans)) if own and spans else tuple(spans),
         duplicate_of=row.case.repeats,
     )
+
+
+def _told_first(row: Row) -> str | None:
+    if row.first_fields_nanoseconds is None or row.sent_nanoseconds is None:
+        return None
+    waited = figures.seconds((row.first_fields_nanoseconds - row.sent_nanoseconds) / 1e9)
+    return f"{', '.join(row.first_fields[:3])} after {waited}, in the first of {row.progress_events} progress events with a field"
 
 
 def _requested(row: Row) -> Any:

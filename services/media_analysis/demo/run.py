@@ -91,7 +91,7 @@ def _writable(path: Path) -> Path:
 
 
 def _simulator() -> Provider:
-    return Provider(simulated=True, environment={}, patience_seconds=45)
+    return Provider(simulated=True, environment={}, patience_seconds=90)
 
 
 def _live() -> Provider:

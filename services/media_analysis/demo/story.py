@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from media_analysis.demo.cases import ANSWERED, BUCKET, Case, Draft, Expected, draft
-from media_analysis.demo.story_long import long_ones
+from media_analysis.demo.story_long import SLOWLY, growing, long_ones
 from media_analysis.demo.story_media import OTHER_MODEL, beyond_pictures
 from media_contracts import (
     KafkaRecord,
@@ -23,6 +23,7 @@ SOURCE: Final = "/media-analysis/demo"
 SCENARIO: Final[Mapping[str, Any]] = {
     "default": {"first_token_seconds": 0.35, "chunk_seconds": 0.02},
     "rules": [
+        {"match": {"contains": SLOWLY}, "do": {"chunk_seconds": 0.03}},
         {"match": {"contains": "of a longer one"}, "do": {"chunk_characters": 128}},
         {"match": {"model": OTHER_MODEL, "nth": 1}, "do": {"fault": "throttle_requests", "retry_after_seconds": 1}},
     ],
@@ -59,6 +60,7 @@ def build_cases(run: str) -> tuple[Case, ...]:
         *_ways_to_ask(run),
         *beyond_pictures(run),
         *long_ones(run),
+        *growing(run),
         *_short_answers(run),
         *_refusals(run),
         *_repeats(run),

@@ -6,9 +6,31 @@ from typing import Final
 
 from media_analysis.demo.cases import BUCKET, Draft, Expected, draft
 from media_analysis.demo.long_media import FILM, RECORDING, film_marks, recording_marks
-from media_contracts import MediaItem
+from media_contracts import Clip, MediaItem
 
 _IN_ONE: Final = Expected(outcomes=("succeeded",), words="one answer out of segments, at the times of the whole")
+
+
+SLOWLY: Final = "Tell what the clock shows."
+"""The simulator takes its time over this one, as a model does, so that there is something to see while it answers."""
+
+
+def growing(run: str) -> tuple[Draft, ...]:
+    """Return a part of the film whose answer is told while it grows."""
+    part = Clip(start_seconds=60.0, end_seconds=180.0)
+    return (
+        draft(
+            "Two minutes of it, told as it grows",
+            Expected(outcomes=("succeeded",), words="parts of the answer in progress events, long before its end"),
+            request_id=f"{run}-growing",
+            media=(MediaItem(kind="video", bucket=BUCKET, key=f"demo/{FILM}", clip=part),),
+            profile="storyline",
+            instruction=SLOWLY,
+            samples=(FILM,),
+            progress=True,
+            marks=tuple(mark for mark in film_marks() if part.start_seconds <= mark[1] < part.end_seconds),
+        ),
+    )
 
 
 def long_ones(run: str) -> tuple[Draft, ...]:

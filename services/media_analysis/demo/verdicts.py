@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
+from media_analysis.demo.verdicts_growing import judge_growing
 from media_analysis.demo.verdicts_long import judge_long
 from media_analysis.report import Check
 
@@ -26,7 +27,7 @@ def judge(rows: Sequence[Row], *, strays: int, calls_paid: int | None, worker_ex
     if calls_paid is not None:
         checks.append(_paid_once(rows, calls_paid))
     long = judge_long(rows, simulated=calls_paid is not None)
-    return (*checks, *long, _priced(rows), _traced(rows), _worker(worker_exit))
+    return (*checks, *long, *judge_growing(rows), _priced(rows), _traced(rows), _worker(worker_exit))
 
 
 def _every_case(rows: Sequence[Row]) -> Check:

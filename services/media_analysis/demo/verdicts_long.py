@@ -19,9 +19,15 @@ _START: Final = "start_seconds"
 
 def judge_long(rows: Sequence[Row], *, simulated: bool) -> tuple[Check, ...]:
     """Return the checks; only of the simulator is it known what it has to say of which second."""
-    long = [row for row in rows if row.case.marks]
-    ended = [(row, row.completion) for row in long if row.completion is not None]
-    return (_cut(long, ended), *([_timed(ended)] if simulated else []), _added_up(ended))
+    marked = [row for row in rows if row.case.marks]
+    long = [row for row in marked if not _is_clipped(row)]
+    told = [(row, row.completion) for row in marked if row.completion is not None]
+    ended = [(row, done) for row, done in told if row in long]
+    return (_cut(long, ended), *([_timed(told)] if simulated else []), _added_up(ended))
+
+
+def _is_clipped(row: Row) -> bool:
+    return row.case.request is not None and any(item.clip is not None for item in row.case.request.media)
 
 
 def _cut(long: Sequence[Row], ended: Sequence[tuple[Row, AnalysisCompleted]]) -> Check:
@@ -49,7 +55,7 @@ def _timed(ended: Sequence[tuple[Row, AnalysisCompleted]]) -> Check:
     marks = sum(len(row.case.marks) for row, _ in ended)
     seen = f"{told} of {marks} marks told once, within {_CLOSE_SECONDS:g} s"
     return Check(
-        claim="What is in a long medium is told once, at its own time",
+        claim="What is in a long medium, or a part of one, is told once, at its own time",
         holds=bool(marks) and not wrong,
         seen=f"{seen}; {', '.join(wrong[:3])}" if wrong else seen,
     )

@@ -94,6 +94,7 @@ def _facts(entry: Entry) -> Markup:
     rows: list[tuple[str, str | None]] = [("request", entry.request_id)]
     if entry.completion is not None:
         rows += _facts_of(entry.completion)
+        rows.append(("told first", entry.told_first))
         rows.append(("paid", f"once, with request {entry.duplicate_of}" if entry.duplicate_of is not None else None))
     terms = [join(tag("dt", None, name), tag("dd", None, value)) for name, value in rows if value]
     return tag("dl", None, *terms)

@@ -88,6 +88,8 @@ class Entry:
     """Pictures out of a film in the order of time; the caption is the time."""
     sound: Sound | None = None
     subtitles: Subtitles | None = None
+    told_first: str | None = None
+    """Of an answer that was told while it grew: what was known first, and when."""
     completion: AnalysisCompleted | None = None
     completions: int = 0
     dead_letter: DeadLetter | None = None
