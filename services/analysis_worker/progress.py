@@ -136,7 +136,7 @@ class Progress:
             nonlocal reader
             try:
                 fields = reader.feed(text)
-                if fields and by_seconds:
+                if fields and (by_seconds or plan.segment is not None):
                     fields = _moved(fields, timelines=timelines, by_seconds=by_seconds)
             except Exception:  # a fault of ours here must not become the answer's
                 log.exception("unforeseen", extra={"event": "internal_error", "stage": "progress"})
