@@ -8,11 +8,15 @@ from analysis_worker.absolute_times import timelines_of
 from analysis_worker.cut_bounds import require_scratch
 from analysis_worker.cut_plan import CutPlan, choose_cut
 from analysis_worker.errors import FeatureUnsupported
+from analysis_worker.prices import upper_bound
 from analysis_worker.probe import HeadSource, PathSource, UrlSource
 from analysis_worker.segment_plan import cut_up
 from analysis_worker.speech import SpokenBeside
+from analysis_worker.tokens import InputTokens
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from analysis_worker.cutter import FilmSource
     from analysis_worker.media_store import MediaStore
     from analysis_worker.outline import Wishes
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
 
 
 async def cut_plan(
-    request: AnalysisRequested, plan: AnalysisPlan, wishes: Wishes, *, planner: Planner
+    request: AnalysisRequested, plan: AnalysisPlan, wishes: Wishes, *, planner: Planner, day: date
 ) -> CutPlan | None:
     """How the request's long medium is cut; None: nothing is.
 
@@ -63,10 +67,22 @@ async def cut_plan(
         ),
         wishes=wishes,
         timelines=plan.timelines or timelines_of(plan.schema.document),
-        reduce_model=planner.reduce_model,
+        reduce_model=_reducer(request, plan, planner=planner, day=day),
     )
     require_scratch(plan, cut, source, public=planner.store.public, scratch_bytes=planner.scratch_bytes)
     return cut
+
+
+def _reducer(request: AnalysisRequested, plan: AnalysisPlan, *, planner: Planner, day: date) -> str:
+    """Who makes one answer of the segments': the operator's text model, or where its price is unknown, or in another
+    currency, and the request has a budget, the request's own model, with which the budget can be kept.
+    """
+    budget = request.limits.max_cost
+    if budget is None:
+        return planner.reduce_model
+    card = planner.catalogue.card(planner.reduce_model)
+    bound = upper_bound(card=card, region=planner.region, expected=InputTokens(text=1), max_output_tokens=1, on=day)
+    return plan.model if bound is None or bound.currency != budget.currency else planner.reduce_model
 
 
 def film_source(store: MediaStore, medium: PlannedMedia, index: int) -> FilmSource:

@@ -49,5 +49,5 @@ def reduction(settings: Settings) -> tuple[Finding, ...]:
     if region in card.prices:
         return (Finding(name=REDUCTION, ok=True, seen=f"put together by {model}, priced in {region}"),)
     seen = f"put together by {model}, of which no price is known in {region}: the cost of long media is null then"
-    remedy = f'add [models."{model}".prices.{region}] in MODEL_CATALOGUE_FILE, or a request with max_cost is rejected'
+    remedy = f'add [models."{model}".prices.{region}] in MODEL_CATALOGUE_FILE, or with max_cost the request\'s own model does it'
     return (Finding(name=REDUCTION, ok=True, seen=seen, remedy=remedy),)

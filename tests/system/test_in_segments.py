@@ -192,5 +192,17 @@ async def test_a_budget_is_held_against_all_calls_together(shared_worker, wire, 
     assert (done.outcome, done.error.code) == ("rejected", "budget_exceeded")
     await wire.publish(request | {"request_id": f"{unique}-3", "limits": limits})
     done = (await wire.completion(f"{unique}-3")).data
-    assert (done.outcome, done.error.code) == ("rejected", "currency_mismatch")
-    assert "qwen-plus has no known price" in done.error.message
+    # The text model has no price here, so the request's own makes one answer: then the budget can be kept.
+    assert (done.outcome, done.error.code) == ("rejected", "budget_exceeded")
+
+
+async def test_with_a_budget_the_requests_own_model_puts_together_what_the_text_model_has_no_price_for(
+    shared_worker, wire, bucket, unique
+):
+    medium = spoken(bucket, unique)
+    limits = {"max_cost": {"amount": "9", "currency": "CNY"}}
+    await wire.publish({"request_id": unique, "media": [medium], "profile": "meeting_minutes", "limits": limits})
+    done = (await wire.completion(unique, seconds=60)).data
+    assert (done.outcome, done.warnings) == ("succeeded", ())
+    assert [(one.kind, one.model) for one in done.attempts][-1] == ("reduce", "qwen3.5-omni-plus")
+    assert done.cost.decimal == sum(one.cost.decimal for one in done.attempts) <= done.estimate.cost.decimal
