@@ -110,10 +110,14 @@ class CutFile:
 
 
 class Cutter:
-    """Cuts at most `children` pieces at once, one picture among them; the rest wait their turn."""
+    """Cuts at most `children` pieces at once, one picture among them; the rest wait their turn.
+
+    Looks take turns of their own: planning must not wait for others' minutes of encoding.
+    """
 
     def __init__(self, *, children: int = 2, limits: CutLimits | None = None) -> None:
         self._turns = asyncio.Semaphore(children)
+        self._look_turns = asyncio.Semaphore(children)
         self._picture_turn = asyncio.Semaphore()
         self._limits = limits or CutLimits()
 
@@ -122,7 +126,8 @@ class Cutter:
 
         Raises what `cut` raises, but `CutTooLarge`.
         """
-        facts = await self._run(source, {"step_seconds": step_seconds}, length_seconds=0.0, out_bytes=0)
+        job = {"step_seconds": step_seconds}
+        facts = await self._run(source, job, turns=self._look_turns, length_seconds=0.0, out_bytes=0)
         keys = facts["key_frames"]
         return FilmLook(key_frames=None if keys is None else tuple(keys), copies=facts["copies"])
 
@@ -158,7 +163,9 @@ class Cutter:
 
     async def _write(self, order: CutOrder | PictureOrder, job: Mapping[str, Any], *, length_seconds: float) -> CutFile:
         try:
-            facts = await self._run(order.source, job, length_seconds=length_seconds, out_bytes=order.most_bytes)
+            facts = await self._run(
+                order.source, job, turns=self._turns, length_seconds=length_seconds, out_bytes=order.most_bytes
+            )
         except BaseException:
             with suppress(FileNotFoundError):
                 order.path.unlink()
@@ -166,14 +173,20 @@ class Cutter:
         return CutFile(path=order.path, **facts)
 
     async def _run(
-        self, source: FilmSource, job: Mapping[str, Any], *, length_seconds: float, out_bytes: int
+        self,
+        source: FilmSource,
+        job: Mapping[str, Any],
+        *,
+        turns: asyncio.Semaphore,
+        length_seconds: float,
+        out_bytes: int,
     ) -> dict[str, Any]:
         limits, where = self._limits, f"media[{source.index}]"
         wall_seconds = limits.wall_for(length_seconds, source.size_bytes)
         arguments = (limits.memory_for(source.kind), limits.cpu_for(length_seconds), out_bytes)
         known = {"kind": source.kind, "size_bytes": source.size_bytes, "wall_seconds": wall_seconds}
         line = json.dumps({**_place(source), **job, **known}) + "\n"
-        async with self._turns:
+        async with turns:
             process = await _start(arguments)
             try:
                 async with asyncio.timeout(wall_seconds):
