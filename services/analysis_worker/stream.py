@@ -32,6 +32,7 @@ Ending = Literal["finished", "truncated", "filtered", "cut", "stalled", "error"]
 """What became of the answer; only *finished* may be a success."""
 
 _DONE: Final = "[DONE]"
+_NOT_WHOLE: Final = frozenset({"length", "content_filter"})
 # 131,072 output tokens are about 1 MB; whoever sends more than this is not answering.
 _MAX_TEXT_CHARACTERS: Final = 32 * 1024 * 1024
 # Enough to read an error body that came as plain JSON under a 200.
@@ -92,6 +93,9 @@ class StreamReader:
         self._finish_reason: str | None = None
         self._usage: ReportedUsage | None = None
         self._usage_grew = False
+        self._goes_on = False
+        """Something was said after the last finish reason."""
+        self._saw_done = False
         self._lengths = {"content": 0, "transcript": 0, "reasoning": 0}
         self._counted = dict(self._lengths, audio=0)
         self._garbled = False
@@ -137,12 +141,16 @@ class StreamReader:
             chunks=self._chunks,
             audio_bytes=self._audio_bytes,
             provider_error=self._error,
-            uncounted=self._uncounted(text, reasoning),
+            uncounted=self._uncounted(text, reasoning, end),
         )
 
-    def _uncounted(self, text: str, reasoning: str) -> Uncounted:
+    def _has_ended(self, end: StreamEnd) -> bool:
+        # What is said after a finish reason is whole by the end of the stream alone.
+        return self._finish_reason is not None and (not self._goes_on or self._saw_done or end == "closed")
+
+    def _uncounted(self, text: str, reasoning: str, end: StreamEnd) -> Uncounted:
         # A report before the last piece of an answer that ended is the whole; one of a series counts up to its place.
-        if self._usage is not None and self._finish_reason and not self._usage_grew:
+        if self._usage is not None and self._has_ended(end) and not self._usage_grew:
             return Uncounted()
         counted = self._counted
         return Uncounted(
@@ -155,8 +163,8 @@ class StreamReader:
         if self._error is not None:
             return "filtered" if isinstance(self._error, ContentFiltered) else "error"
         match self._finish_reason:
-            case "stop":
-                # All text came before it; a connection that breaks now costs the usage chunk at most.
+            case "stop" if self._has_ended(end):
+                # All came before it; a connection that breaks now costs the usage chunk at most.
                 return "finished"
             case "length":
                 return "truncated"
@@ -176,7 +184,7 @@ class StreamReader:
 
     def _take_event(self, data: str, now: float) -> str:
         if data.strip() == _DONE:
-            self.done = True
+            self.done = self._saw_done = True
             return ""
         documents, garbled = decode_event(data)
         self._garbled = self._garbled or garbled
@@ -191,11 +199,22 @@ class StreamReader:
         self._response_id = self._response_id or string_of(document, "id") or None
         self._model = self._model or string_of(document, "model") or None
         choice = first_choice(document)
-        self._finish_reason = string_of(choice, "finish_reason") or self._finish_reason
+        said_before = self._said
         delta = choice.get("delta") or choice.get("message")
         added = self._take_delta(delta, now) if isinstance(delta, Mapping) else ""
+        self._take_finish(string_of(choice, "finish_reason"), has_said=self._said > said_before)
         self._take_usage(read_usage(document.get("usage")))
         return added
+
+    @property
+    def _said(self) -> int:
+        return sum(self._lengths.values()) + self._audio_bytes
+
+    def _take_finish(self, reason: str, *, has_said: bool) -> None:
+        # Text and sound may each end with a reason of their own (vLLM-Omni): what one lacks the other does not bring.
+        if reason and self._finish_reason not in _NOT_WHOLE:
+            self._finish_reason = reason
+        self._goes_on = not reason and (self._goes_on or (has_said and self._finish_reason is not None))
 
     def _take_usage(self, usage: ReportedUsage | None) -> None:
         # Some servers report with every chunk what they have counted so far (provider.md §3: null until the last).

@@ -102,6 +102,30 @@ def test_a_finish_reason_that_we_did_not_ask_for_finishes_nothing(reason):
     assert read(wire(*HELLO, chunk(delta={}, finish=reason))).ending == "cut"
 
 
+MORE = chunk(delta={"content": " And"})
+
+
+@pytest.mark.parametrize("reasons", [("length", "stop"), ("stop", "length"), ("length", "tool_calls", "stop")])
+def test_an_answer_of_which_one_part_is_truncated_is_truncated(reasons):
+    answer = read(wire(*HELLO, *(chunk(delta={}, finish=reason) for reason in reasons), TALLY))
+    assert (answer.ending, answer.finish_reason) == ("truncated", "length")
+
+
+@pytest.mark.parametrize("end", ["cut", "stalled", "stopped"])
+def test_a_finish_reason_does_not_vouch_for_what_comes_after_it(end):
+    answer = read(wire(*HELLO, chunk(delta={}, finish="stop", usage=USAGE), MORE, done=False), end=end)
+    assert answer.ending == ("stalled" if end == "stalled" else "cut")
+    assert answer.uncounted.text == " And"
+
+
+@pytest.mark.parametrize(("rest", "end"), [({"done": True}, "cut"), ({"done": False}, "closed")])
+def test_what_comes_after_a_finish_reason_is_whole_by_the_end_of_the_stream(rest, end):
+    answer = read(wire(*HELLO, STOP, MORE, TALLY, **rest), end=end)
+    assert (answer.ending, answer.text) == ("finished", "你好! And")
+    again = read(wire(*HELLO, STOP, MORE, STOP, done=False), end="cut")
+    assert again.ending == "finished"
+
+
 @pytest.mark.parametrize("place", range(6))
 def test_usage_counts_wherever_it_stands(place):
     documents = [*HELLO, STOP]
