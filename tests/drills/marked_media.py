@@ -83,13 +83,18 @@ def make_talk(path: Path, *, seconds: int, every: int) -> Path:
 
 
 def misplaced(marks: Sequence[Mark], items: Sequence[dict[str, Any]], *, name: str, seconds: float) -> list[str]:
-    """Pure: marks that are not told, or not at their second; items out of order or outside the medium. `name`: of the text."""
+    """Pure: marks that are not told, or not at their second; items out of order or outside the medium. `name`: of the text.
+
+    What two segments tell of differently stays two items, which meet at their border (seams.py).
+    """
     starts = [item["start_seconds"] for item in items]
     wrong = ["out of order"] if starts != sorted(starts) else []
     wrong += [f"an item to {item['end_seconds']} s" for item in items if item["end_seconds"] > seconds + _CLOSE_SECONDS]
     for mark in marks:
-        found = [item["start_seconds"] for item in items if mark.words in item[name]]
-        if len(found) != 1 or abs(found[0] - mark.seconds) > _CLOSE_SECONDS:
+        parts = [item for item in items if mark.words in item[name]]
+        expected = [mark.seconds, *(part["end_seconds"] for part in parts[:-1])]
+        found = [part["start_seconds"] for part in parts]
+        if not found or any(abs(at - when) > _CLOSE_SECONDS for at, when in zip(found, expected, strict=True)):
             wrong.append(f"{mark.words.strip()} of {mark.seconds:g} s at {found or 'no time'}")
     return wrong
 

@@ -132,12 +132,13 @@ def item(start, text, end=None):
         ([item(0, "00:00:00"), item(30.4, "00:00:30")], True),
         ([item(30, "00:00:30"), item(0, "00:00:00")], False),
         ([item(0, "00:00:00"), item(2, "00:00:30")], False),
-        ([item(0, "00:00:00"), item(30, "00:00:30"), item(31, "00:00:30")], False),
+        ([item(0, "00:00:00"), item(30, "00:00:30"), item(31, "00:00:30")], True),
+        ([item(0, "00:00:00"), item(30, "00:00:30"), item(33, "00:00:30")], False),
         ([item(0, "00:00:00"), item(30, "00:00:30", end=70)], False),
         ([item(0, "00:00:00")], False),
     ],
 )
-def test_a_mark_is_told_once_and_at_its_second(items, holds):
+def test_a_mark_is_told_at_its_second_and_nowhere_else(items, holds):
     marks = (Mark(words="00:00:00", seconds=0), Mark(words="00:00:30", seconds=30))
     assert (misplaced(marks, items, name="text", seconds=60) == []) is holds
 
