@@ -187,10 +187,16 @@ def listed(attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
     return tuple(merged(group) for group in groups.values())
 
 
+def _bought_nothing(attempt: Attempt) -> bool:
+    is_guess = attempt.basis == "estimated" and not attempt.usage.output_tokens
+    return is_guess and attempt.outcome in _BOUGHT_NOTHING
+
+
 def spent(attempts: Sequence[Attempt]) -> Money | None:
     """What the attempts so far have cost, as far as it counts against `max_cost`; None when nothing does.
 
-    A server's error is billed as an estimate, for nobody knows; but an outage must not use up a request's budget.
+    A server's error is billed as an estimate, for nobody knows; but an outage must not use up a request's budget. What
+    was reported, or had an answer begun, was bought all the same.
     """
-    costs = [one.cost for one in attempts if one.cost is not None and one.outcome not in _BOUGHT_NOTHING]
+    costs = [one.cost for one in attempts if one.cost is not None and not _bought_nothing(one)]
     return Money.of(sum((cost.decimal for cost in costs), Decimal(0)), costs[0].currency) if costs else None

@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, assert_never
 
 from analysis_worker.accounts import spent
 from analysis_worker.attempt import Attempter, attempt
+from analysis_worker.cut_bounds import total_of
 from analysis_worker.errors import AnalysisError, InternalError, PlanAnew, ProviderDown, ProviderRefused, PutOff
 from analysis_worker.fallback import ANOTHER_MODEL
 from analysis_worker.ladder import (
@@ -31,7 +32,7 @@ from analysis_worker.patience import patiently
 from analysis_worker.provider_errors import is_of_account
 from analysis_worker.repair import affordable_tokens, next_step, repaired
 from analysis_worker.response_schema import plainer
-from analysis_worker.tries import Tries, counted, counts, of_question, used
+from analysis_worker.tries import Tries, counted, counts, not_good, of_question, used
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from analysis_worker.stream import Answer
     from analysis_worker.values import AnalysisPlan, Findings, Job
     from analysis_worker.wav import WavFile
-    from media_contracts import Attempt, KafkaRecord
+    from media_contracts import Attempt, KafkaRecord, Money
 
 FORMAT_WORDS: Final = ("response_format", "json_object", "json_schema", "json schema", "json mode", "grammar")
 log = logging.getLogger(__name__)
@@ -66,6 +67,13 @@ class Asker:
     """Where the spoken answer goes while it streams."""
     later: Callable[[float], KafkaRecord | None] | None = None
     """The copy for a retry topic that falls due after so many seconds; None when none is in time."""
+    under_way: dict[int | None, Money | None] = field(default_factory=dict)
+    """What each call of the request that is being made may cost, by segment: those beside it pay from the same budget."""
+
+    def gone(self, claim: Claim, *, segment: int | None = None) -> Money | None:
+        """What is paid, and what the calls beside this one may cost."""
+        beside = [cost for index, cost in self.under_way.items() if index != segment]
+        return total_of([cost for cost in (spent(claim.attempts), *beside) if cost is not None])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,12 +93,16 @@ async def ask(job: Job, plan: AnalysisPlan, claim: Claim, *, asker: Asker) -> As
     :raises PutOff: when the next call had better be made later.
     """
     asking = _Asking(job, plan, claim, asker)
-    while True:
-        await asking.admitted()
-        made = await asking.call()
-        if made.answer is not None and made.findings is not None:
-            return Asked(answer=made.answer, findings=made.findings)
-        await asyncio.sleep(asking.pause_after(made))
+    asker.under_way[plan.segment] = plan.estimate.cost
+    try:
+        while True:
+            await asking.admitted()
+            made = await asking.call()
+            if made.answer is not None and made.findings is not None:
+                return Asked(answer=made.answer, findings=made.findings)
+            await asyncio.sleep(asking.pause_after(made))
+    finally:
+        del asker.under_way[plan.segment]
 
 
 class _Asking:
@@ -103,7 +115,7 @@ class _Asking:
         self._asker = asker
         self._api = asker.by.api
         self._breaker = self._api.breaker(plan.model)
-        self._tries = Tries(before=counted(self._asked()), policy=asker.policy)
+        self._tries = Tries(before=counted(self._asked()), answered=not_good(self._asked()), policy=asker.policy)
         self._is_retry = bool(self._asked())
         self._in_outage = False
         self._begun_at = 0.0
@@ -154,7 +166,8 @@ class _Asking:
         Raises what `ask` raises.
         """
         fault = made.fault or InternalError("a call ended with neither findings nor a fault")
-        self._is_retry = True
+        # A call that never left is the next one still, for the same reason.
+        self._is_retry = self._is_retry or made.call.sent
         if is_of_account(fault) and self._asker.key is not None:
             return 0.0
         pause_seconds = 0.0
@@ -164,12 +177,14 @@ class _Asking:
             self._question = replace(self._question, parameters=parameters)
         else:
             pause_seconds = self._climbed(fault, made)
+        bound, segment = self._question.estimate.cost, self._question.segment
         require_budget(
             max_cost=self._job.request.limits.max_cost,
-            bound=self._question.estimate.cost,
-            spent=spent(self._claim.attempts),
+            bound=bound,
+            spent=self._asker.gone(self._claim, segment=segment),
             model=self._question.model,
         )
+        self._asker.under_way[segment] = bound
         return pause_seconds
 
     def _climbed(self, fault: AnalysisError, made: Made) -> float:
@@ -177,6 +192,7 @@ class _Asking:
         match step:
             case ContinueFrom() | AskLonger() | AskWithFaults():
                 self._is_retry = False
+                self._tries.answered += 1
                 self._question = repaired(self._question, step, bound=self._asker.by.accounts.bound)
                 extra = {"event": "asked_again", "model": self._question.model, "reason": self._question.reason}
                 log.warning("the answer is not good", extra=extra | {"error": fault.message})
@@ -193,10 +209,12 @@ class _Asking:
     def _means(self) -> Means:
         """What is left for one more call."""
         asker, job, plan = self._asker, self._job, self._question
-        left = money_left(job.request.limits.max_cost, spent(self._claim.attempts))
+        left = money_left(job.request.limits.max_cost, asker.gone(self._claim, segment=plan.segment))
+        context = plan.card.context
         return Means(
             max_output_tokens=plan.max_output_tokens,
-            card_max_output_tokens=plan.card.context.max_output_tokens,
+            # A server refuses what the context has no room for, whatever the model's own limit is.
+            card_max_output_tokens=min(context.max_output_tokens, context.context_tokens - plan.input_tokens.total),
             calls_left=asker.policy.max_attempts - used(self._asked()),
             seconds_left=(job.deadline - asker.now()).total_seconds(),
             call_seconds=self._api.clock() - self._begun_at,

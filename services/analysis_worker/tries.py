@@ -49,20 +49,25 @@ def of_question(
 
 
 def counted(attempts: Iterable[Attempt]) -> int:
-    """How many of the calls count towards `WORKER_MAX_ATTEMPTS`."""
+    """How many of the calls came to nothing and count towards `WORKER_MAX_ATTEMPTS`."""
     return sum(attempt.usage.calls for attempt in attempts if attempt.outcome in _COUNTED)
 
 
-def used(attempts: Iterable[Attempt]) -> int:
-    """How many of the calls leave fewer for the ladder: those that count, and those whose answers were not good."""
-    return sum(attempt.usage.calls for attempt in attempts if attempt.outcome in _COUNTED | _NOT_GOOD)
+def not_good(attempts: Iterable[Attempt]) -> int:
+    """How many of the calls brought an answer that was not good; they leave fewer tries as well."""
+    return sum(attempt.usage.calls for attempt in attempts if attempt.outcome in _NOT_GOOD)
 
 
-def most_counted(attempts: Sequence[Attempt], *, model: str) -> int:
+def used(attempts: Sequence[Attempt]) -> int:
+    """How many of the calls leave fewer of `WORKER_MAX_ATTEMPTS`."""
+    return counted(attempts) + not_good(attempts)
+
+
+def most_used(attempts: Sequence[Attempt], *, model: str) -> int:
     """The same of what a request has asked the model most often, beside reading aloud."""
     asked = {(attempt.kind, attempt.segment) for attempt in attempts if attempt.kind not in {REPAIR, SPEECH}}
     groups = (of_question(attempts, model=model, kind=kind, segment=segment) for kind, segment in asked)
-    return max((counted(group) for group in groups), default=0)
+    return max((used(group) for group in groups), default=0)
 
 
 def counts(call: Call, fault: AnalysisError, *, in_outage: bool, is_last_model: bool) -> bool:
@@ -76,11 +81,16 @@ def counts(call: Call, fault: AnalysisError, *, in_outage: bool, is_last_model: 
 
 
 class Tries:
-    """Calls of one request to one model that came to nothing; either kind has its own count and back-off."""
+    """Calls of one request to one model that came to nothing; either kind has its own count and back-off.
 
-    def __init__(self, *, before: int, policy: RetryPolicy) -> None:
+    `before` are those of earlier starts; `answered` the calls of all starts whose answers were not good, which leave
+    fewer tries and say nothing of the next back-off.
+    """
+
+    def __init__(self, *, before: int, policy: RetryPolicy, answered: int = 0) -> None:
         self._policy = policy
         self._before = before
+        self.answered = answered
         self._here = 0
         self._uncounted = 0
 
@@ -91,6 +101,8 @@ class Tries:
         if is_counted:
             self._here += 1
             number, policy = self._before + self._here, self._policy
+            if number + self.answered >= policy.max_attempts:
+                return None
         else:
             self._uncounted += 1
             number, policy = self._uncounted, replace(self._policy, max_attempts=self._uncounted + 1)

@@ -5,7 +5,7 @@ import pytest
 from analysis_worker import errors
 from analysis_worker.model_api import Call
 from analysis_worker.retry import RetryPolicy
-from analysis_worker.tries import Tries, counted, counts, most_counted, of_question
+from analysis_worker.tries import Tries, counted, counts, most_used, of_question
 from media_contracts import Attempt, Usage
 
 POLICY = RetryPolicy(max_attempts=5, tries_here=3, seconds_here=30)
@@ -46,13 +46,26 @@ def test_each_segment_has_tries_of_its_own_which_its_repairs_share():
         attempt("stream_cut", kind="speech", calls=9),
     ]
     made = [counted(of_question(attempts, model="a", kind="segment", segment=segment)) for segment in range(3)]
-    assert (made, most_counted(attempts, model="a")) == ([2, 1, 0], 2)
+    assert (made, most_used(attempts, model="a")) == ([2, 1, 0], 2)
 
 
 def test_tries_of_earlier_starts_leave_fewer():
     tries = Tries(before=3, policy=POLICY)
     assert delay(tries) is not None
     assert delay(tries) is None
+
+
+def test_answers_that_were_not_good_leave_fewer_tries_and_no_longer_pauses():
+    tries = Tries(before=0, policy=POLICY, answered=2)
+    tries.answered += 1
+    assert delay(tries, random=0.999) < POLICY.base_seconds
+    assert delay(tries) is None
+    assert delay(tries, errors.ProviderThrottled("429"), is_counted=False) is not None
+
+
+def test_a_model_whose_answers_were_not_good_has_had_its_tries():
+    attempts = [attempt("answer_truncated"), *[attempt("answer_wrong_shape", kind="repair")] * 2, attempt("stream_cut")]
+    assert most_used([*attempts, attempt("provider_throttled")], model="a") == 4
 
 
 def test_uncounted_tries_go_on_to_the_deadline():

@@ -34,7 +34,7 @@ from analysis_worker.pipeline.speaking import NOT_SPOKEN, Spoken
 from analysis_worker.plan import plan
 from analysis_worker.segment_media import SegmentStore
 from analysis_worker.speech import SpokenAfter
-from analysis_worker.tries import most_counted
+from analysis_worker.tries import most_used
 from analysis_worker.validate import judge
 from analysis_worker.values import AnalysisPlan, Delivery, Findings, Job, Stage
 
@@ -117,7 +117,7 @@ class Answering:
         self._models = Candidates(
             self.job.request,
             default_model=line.planner.default_model,
-            is_tired=lambda name: most_counted(claim.attempts, model=name) >= line.policy.max_attempts,
+            is_tired=lambda name: most_used(claim.attempts, model=name) >= line.policy.max_attempts,
             begun=next((one.model for one in reversed(claim.attempts) if one.segment is not None), None),
         )
 

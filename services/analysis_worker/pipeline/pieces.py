@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from analysis_worker.accounts import spent
 from analysis_worker.ask import Asked, Asker, ask
-from analysis_worker.cut_bounds import total_of
 from analysis_worker.cut_look import film_source
 from analysis_worker.errors import MediaTooLarge, ProbeUnavailable, StoreUnavailable
 from analysis_worker.limits import require_budget
@@ -54,8 +52,6 @@ class Pieces:
     claim: Claim
     asker: Asker
     tools: SegmentTools
-    under_way: dict[int, Money | None] = field(default_factory=dict)
-    """What the calls that are being made may cost, by segment."""
 
     @property
     def objects(self) -> ScratchObjects | None:
@@ -82,9 +78,8 @@ class Pieces:
 
         Raises what `limits.require_budget` raises.
         """
-        paid = spent(self.claim.attempts)
-        others = [cost for cost in (paid, *self.under_way.values()) if cost is not None]
-        require_budget(max_cost=self.job.request.limits.max_cost, bound=bound, spent=total_of(others), model=model)
+        gone = self.asker.gone(self.claim)
+        require_budget(max_cost=self.job.request.limits.max_cost, bound=bound, spent=gone, model=model)
 
     async def ask(self, segment: Segment) -> PieceAsked:
         """Cut it and ask about it; a store that does not answer is waited for here, for others are in mid-call.
@@ -135,9 +130,5 @@ class Pieces:
                 piece = replace(piece, objects=(stored,))
             call = self.call(segment, piece)
             self.require_budget(call.estimate.cost, model=call.model)
-            self.under_way[segment.index] = call.estimate.cost
-            try:
-                asked = await ask(self.job, call, self.claim, asker=self._asker_from(made.start_seconds))
-            finally:
-                del self.under_way[segment.index]
+            asked = await ask(self.job, call, self.claim, asker=self._asker_from(made.start_seconds))
         return PieceAsked(asked=asked, start_seconds=made.start_seconds)
