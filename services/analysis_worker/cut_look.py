@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from analysis_worker.absolute_times import timelines_of
 from analysis_worker.cut_bounds import require_scratch
 from analysis_worker.cut_plan import CutPlan, choose_cut
+from analysis_worker.cutter import FilmLook
 from analysis_worker.errors import FeatureUnsupported
 from analysis_worker.prices import upper_bound
 from analysis_worker.probe import HeadSource, PathSource, UrlSource
-from analysis_worker.segment_plan import cut_up
+from analysis_worker.segment_plan import Shrunk, cut_up
 from analysis_worker.speech import SpokenBeside
 from analysis_worker.tokens import InputTokens
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from analysis_worker.planner import Planner
     from analysis_worker.values import AnalysisPlan, PlannedMedia
     from media_contracts import AnalysisRequested
+
+NOWHERE: Final = FilmLook(key_frames=None, copies=False)
+"""As of a medium that cannot be copied."""
 
 
 async def cut_plan(
@@ -55,12 +59,14 @@ async def cut_plan(
     probed = medium.probed
     if probed is None:
         raise ValueError(f"media[{choice.media_index}] was chosen to be cut and was not probed")
+    # What is encoded anyway is not looked at.
+    look = NOWHERE if isinstance(choice.shape, Shrunk) else await planner.cutter.look(source)
     cut = CutPlan(
         media_index=choice.media_index,
         segments=cut_up(
             probed,
             choice.shape,
-            await planner.cutter.look(source),
+            look,
             card=plan.card,
             start_seconds=choice.start_seconds,
             end_seconds=choice.end_seconds,
