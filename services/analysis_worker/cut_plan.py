@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from analysis_worker.errors import ClipInvalid, FeatureUnsupported
+from analysis_worker.errors import ClipInvalid, FeatureUnsupported, MediaDuration
 from analysis_worker.segment_plan import InSegments, Shape, Shrunk, Whole, shape_of
 from analysis_worker.shrink import Reason
 
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 _SLACK_SECONDS: Final = 1.0
 """What a clip may reach beyond the medium: requesters round, and containers state lengths that are about right."""
+
+
+MOST_SEGMENTS: Final = 300
+"""Of one medium: what a container claims to last must not decide how long planning takes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +79,7 @@ def choose_cut(
     `in_one_call` is true for answers that no reduction can put together: free text.
 
     :raises ClipInvalid: for a clip outside its medium. :raises FeatureUnsupported: when two media must be cut.
+    :raises MediaDuration: when it would take more than `MOST_SEGMENTS`.
     """
     parts = {index: part_of(medium) for index, medium in enumerate(media) if _has_length(medium)}
     clipped = {index for index in parts if media[index].item.clip is not None}
@@ -96,6 +101,7 @@ def choose_cut(
     shown = wished if must or _alone(wished, InSegments) else needed
     for index in must or _alone(wished, InSegments) or _alone(needed, Shrunk):
         part, start_seconds = parts[index]
+        _require_few(part, shown[index])
         return Choice(
             media_index=index,
             shape=shown[index],
@@ -103,6 +109,17 @@ def choose_cut(
             end_seconds=start_seconds + (part.duration_seconds or 0.0),
         )
     return None
+
+
+def _require_few(part: ProbedMedia, shape: Shape) -> None:
+    if not isinstance(shape, InSegments):
+        return
+    count = (part.duration_seconds or 0.0) / shape.longest_seconds
+    if count > MOST_SEGMENTS:
+        raise MediaDuration(
+            f"media[{part.index}] lasts {part.duration_seconds:.0f} s and would be cut into about {count:.0f} segments of"
+            f" {shape.longest_seconds:g} s; {MOST_SEGMENTS} are taken: choose a clip, or the detail quick"
+        )
 
 
 def part_of(medium: PlannedMedia) -> tuple[ProbedMedia, float]:

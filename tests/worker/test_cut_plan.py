@@ -10,7 +10,7 @@ from analysis_worker.catalogue import load_catalogue
 from analysis_worker.cut_bounds import total_of
 from analysis_worker.cut_plan import choose_cut
 from analysis_worker.cutter import FilmLook
-from analysis_worker.errors import ClipInvalid, FeatureUnsupported
+from analysis_worker.errors import ClipInvalid, FeatureUnsupported, MediaDuration
 from analysis_worker.probed import ProbedMedia
 from analysis_worker.segment_plan import InSegments, Shrunk, Whole, cut_up
 from analysis_worker.segments import Cut
@@ -114,6 +114,12 @@ def test_pieces_of_a_clip_lie_within_it_and_the_first_begins_where_it_begins():
     assert [one.cut for one in found] == [Cut.ENCODE, *[Cut.COPY] * (len(found) - 1)]
     assert all(one.start_seconds % 10 == pytest.approx(0, abs=1e-6) for one in found[1:])
     assert cut_up(film, shape, look, card=PLUS, start_seconds=110.0, end_seconds=500.0)[0].cut is Cut.COPY
+
+
+def test_what_would_take_too_many_segments_is_rejected_with_a_remedy():
+    assert chosen(medium(36_000.0)).media_index == 0
+    with pytest.raises(MediaDuration, match=r"about 8333333 segments of 120 s.*detail quick"):
+        chosen(medium(1e9))
 
 
 def test_bounds_add_up_only_when_all_are_known_and_of_one_currency():
