@@ -14,6 +14,7 @@ from analysis_worker.local import BUCKET, analyse_locally
 from analysis_worker.logs import configure_logs
 from analysis_worker.settings import ModelSettings, WorkerSettings
 from analysis_worker.sniff import sniff
+from media_analysis.clip_option import clip_for, clip_option
 from media_analysis.model_options import given_model, model_options, voice_option
 from media_analysis.outcome_lines import completion_lines
 from media_contracts import AnalysisRequested, MediaItem, Speech, encode_completed
@@ -38,6 +39,7 @@ Kind = Literal["image", "audio", "video"]
 @click.option("--model", metavar="M", help="The model. [MODEL_NAME]")
 @model_options
 @voice_option
+@clip_option
 @click.option("--json", "as_json", is_flag=True, help="Print the completion event's data.")
 def command(  # noqa: PLR0917  (click passes options by name)
     files: tuple[Path, ...],
@@ -52,6 +54,7 @@ def command(  # noqa: PLR0917  (click passes options by name)
     thinking: bool | None,  # noqa: FBT001  (as above)
     search: bool | None,  # noqa: FBT001  (as above)
     voice: str | None,
+    clip: dict[str, float] | None,
     as_json: bool,  # noqa: FBT001  (as above)
 ) -> int:
     """Analyse local FILES with the line that the worker uses, inline. A spoken answer becomes a file in this folder.
@@ -63,7 +66,7 @@ def command(  # noqa: PLR0917  (click passes options by name)
         raise click.UsageError("nothing to analyse: name a file, or give an --instruction")
     request = AnalysisRequested(
         request_id=f"local-{uuid.uuid4().hex[:12]}",
-        media=tuple(MediaItem(kind=kind or _kind_of(path), bucket=BUCKET, key=str(path)) for path in files),
+        media=tuple(_item(kind or _kind_of(path), path, clip) for path in files),
         profile=profile,
         instruction=instruction,
         output_schema=_schema(schema),
@@ -78,6 +81,10 @@ def command(  # noqa: PLR0917  (click passes options by name)
     )
     click.echo(_data(completion, result_json) if as_json else "\n".join(completion_lines(completion)))
     return 0 if completion.outcome == "succeeded" else _NOT_SUCCEEDED
+
+
+def _item(kind: Kind, path: Path, clip: dict[str, float] | None) -> MediaItem:
+    return MediaItem(kind=kind, bucket=BUCKET, key=str(path), **clip_for(kind, clip))
 
 
 def _kind_of(path: Path) -> Kind:

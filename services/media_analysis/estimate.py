@@ -18,6 +18,7 @@ from analysis_worker.profiles import load_profiles
 from analysis_worker.settings import ModelSettings, WorkerSettings
 from analysis_worker.sniff import sniff
 from media_analysis.calibration import read_calibrations
+from media_analysis.clip_option import clip_for, clip_option
 from media_analysis.foresee import foresight
 from media_analysis.model_options import given_model, model_options, voice_option
 from media_analysis.outlook import Outlook, Question, show
@@ -44,6 +45,7 @@ _REJECTED: Final = 1
 @click.option("--instruction", default=None, metavar="TEXT", help="Free text added to the prompt.")
 @click.option("--max-output-tokens", type=click.IntRange(min=1), help="The answer's bound; the profile's by default.")
 @voice_option
+@clip_option
 @click.option(
     "--inline/--by-url",
     default=None,
@@ -69,6 +71,7 @@ def command(  # noqa: PLR0917  (click passes options by name)
     instruction: str | None,
     max_output_tokens: int | None,
     voice: str | None,
+    clip: dict[str, float] | None,
     inline: bool | None,  # noqa: FBT001  (click passes it by name)
     region: str | None,
     completions: Path | None,
@@ -94,7 +97,9 @@ def command(  # noqa: PLR0917  (click passes options by name)
     choice = given_model(name=None, detail=detail, effort=effort, thinking=thinking, search=search)
     choice = choice.model_copy(update={"max_output_tokens": max_output_tokens})
     question = Question(
-        request=_request(probed, files, instruction=instruction, profile=profile, voice=voice, choice=choice),
+        request=_request(
+            probed, files, instruction=instruction, profile=profile, voice=voice, clip=clip, choice=choice
+        ),
         media=probed,
         profile=profiles.get(profile) if profile else profiles.default_for(item.kind for item in probed),
         catalogue=catalogue,
@@ -133,11 +138,12 @@ def _request(
     instruction: str | None,
     profile: str | None,
     voice: str | None,
+    clip: dict[str, float] | None,
     choice: ModelChoice,
 ) -> AnalysisRequested:
     """The request that `media-analysis analyze` would make of these files."""
     media = tuple(
-        MediaItem(kind=facts.kind, bucket=BUCKET, key=str(path.absolute()))
+        MediaItem(kind=facts.kind, bucket=BUCKET, key=str(path.absolute()), **clip_for(facts.kind, clip))
         for facts, path in zip(probed, files, strict=True)
     )
     return AnalysisRequested(

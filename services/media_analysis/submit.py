@@ -18,20 +18,20 @@ import click
 from media_analysis import environment
 from media_analysis.arrivals import DeadRecord, one_line, read_arrival
 from media_analysis.broker import Heard, Receipt, listening, publishing
-from media_analysis.bucket import content_type_of, key_of, place_of, upload
+from media_analysis.clip_option import clip_option
 from media_analysis.model_options import model_document, model_options, voice_option
 from media_analysis.outcome_lines import completion_lines, dead_letter_lines
 from media_analysis.submission import (
     SOURCE,
     Submission,
-    kind_of,
     merge,
     read_deadline,
     read_labels,
     read_money,
     submission,
 )
-from media_contracts import AnalysisRequested, CompletedEvent, ContractError, topics
+from media_analysis.submit_media import media_of
+from media_contracts import AnalysisRequested, CompletedEvent, ContractError, ProgressEvent, topics
 from media_contracts.documents import find_unknown_fields, parse_json, validate
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 @click.option(
     "--kind", type=click.Choice(["image", "audio", "video"]), help="Kind of media, where the name does not tell."
 )
+@clip_option
 @click.option("--profile", help="Structured prompt with its schema.")
 @click.option("--instruction", help="Free text added to the profile's prompt.")
 @click.option("--schema", type=click.File("rb"), help="JSON Schema of the answer, in place of the profile's.")
@@ -91,6 +92,12 @@ _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 @click.option("--model", help="Name of the model.")
 @model_options
 @voice_option
+@click.option(
+    "--on-segment-failure",
+    type=click.Choice(["fail", "partial"]),
+    help="Whether a long medium is answered without a segment that failed.  [default: fail]",
+)
+@click.option("--progress", is_flag=True, help="Publish what is known of the answer while it grows; --wait prints it.")
 @click.option("--tenant", help="Who pays.  [default: default]")
 @click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Returned unchanged; may be repeated.")
 @click.option("--max-cost", type=_MONEY, metavar="AMOUNT", help="What it may cost, such as 0.10CNY.")
@@ -135,7 +142,8 @@ async def _submit(options: dict[str, Any]) -> int:
         if not options["wait"]:
             click.echo(_receipt(sent, await send(sent.record), as_json=options["as_json"]))
             return SUCCEEDED
-        async with listening(kafka, (topics.COMPLETED, topics.DEAD_LETTER), from_beginning=False) as heard:
+        awaited = (topics.COMPLETED, topics.DEAD_LETTER, *((topics.PROGRESS,) if request.progress else ()))
+        async with listening(kafka, awaited, from_beginning=False) as heard:
             receipt = await send(sent.record)
             if not options["as_json"]:
                 click.echo(_receipt(sent, receipt, as_json=False), err=True)
@@ -145,7 +153,7 @@ async def _submit(options: dict[str, Any]) -> int:
 async def _await_ending(sent: Submission, heard: AsyncIterator[Heard], options: dict[str, Any]) -> int:
     try:
         async with asyncio.timeout(options["timeout"]):
-            record, ending = await _ending(sent, heard)
+            record, ending = await ending_of(sent, heard)
     except TimeoutError:
         click.echo(
             f"no completion of {sent.request.request_id!r} within {options['timeout']:g} s: is a worker running on"
@@ -169,13 +177,16 @@ async def _await_ending(sent: Submission, heard: AsyncIterator[Heard], options: 
             return ENDED_OTHERWISE
 
 
-async def _ending(sent: Submission, heard: AsyncIterator[Heard]) -> Ending:
+async def ending_of(sent: Submission, heard: AsyncIterator[Heard]) -> Ending:
+    """Return the end of a request out of all that is heard, and tell on stderr what is known of its answer before."""
     async for record in heard:
         match read_arrival(record.record):
             case CompletedEvent(event_id=event_id) as completed if event_id == sent.completion_id:
                 return record, completed
             case DeadRecord(event_id=event_id) as dead if event_id == sent.event_id:
                 return record, dead
+            case ProgressEvent(data=told) if told.request_id == sent.request.request_id:
+                click.echo(f"{told.stage}: {', '.join(told.fields) or 'nothing known yet'}", err=True)
             case _:
                 continue
     raise TimeoutError  # aiokafka ends its stream only when it is closed
@@ -185,7 +196,7 @@ async def _request(options: dict[str, Any], *, now: datetime) -> AnalysisRequest
     document = _document(options["document"]) if options["document"] else {}
     tenant = options["tenant"] or document.get("tenant") or "default"
     given = _given(options, now=now)
-    media = await _media(options, tenant=str(tenant))
+    media = await media_of(options, tenant=str(tenant))
     if media:
         given["media"] = [*document.get("media", ()), *media]
     merged = merge({"request_id": f"req-{uuid.uuid4().hex[:12]}", **document}, given)
@@ -217,6 +228,8 @@ def _given(options: dict[str, Any], *, now: datetime) -> dict[str, Any]:
             **{name: options[name] for name in ("detail", "effort", "thinking", "search")},
         ),
         "speech": {"voice": options["voice"]},
+        "on_segment_failure": options["on_segment_failure"],
+        "progress": options["progress"] or None,
         "limits": {"max_cost": options["max_cost"], "deadline": deadline},
         "labels": labels,
     }
@@ -231,35 +244,6 @@ def _document(stream: Any) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise click.UsageError(f"{name}: a JSON object is needed, not {json.dumps(document)[:60]}")
     return document
-
-
-async def _media(options: dict[str, Any], *, tenant: str) -> list[dict[str, str]]:
-    uploads, keys, bucket = options["uploads"], options["keys"], options["bucket"]
-    if not uploads:
-        if bool(keys) != bool(bucket):
-            raise click.UsageError("an object is named by --bucket and --key together")
-        return [_item(bucket, key, options["kind"]) for key in keys]
-    if len(keys) > 1 or (keys and len(uploads) > 1):
-        raise click.UsageError("--key with --upload names the one uploaded object: give one of each")
-    s3 = environment.s3_settings()
-    place = place_of(tenant, s3.allowed)
-    bucket = bucket or (place.bucket if place else None)
-    if bucket is None:
-        raise click.UsageError(f"no bucket to upload to: add --bucket, or a place for tenant {tenant!r} to S3_ALLOWED")
-    prefix = place.prefix if place and place.bucket == bucket else ""
-    items = []
-    for path in uploads:
-        key = keys[0] if keys else key_of(path, prefix=prefix)
-        items.append(_item(bucket, key, options["kind"]))
-        await upload(path, settings=s3, bucket=bucket, key=key)
-    return items
-
-
-def _item(bucket: str, key: str, kind: str | None) -> dict[str, str]:
-    try:
-        return {"kind": kind or kind_of(key, content_type_of(key)), "bucket": bucket, "key": key}
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
 
 
 def _receipt(sent: Submission, receipt: Receipt, *, as_json: bool) -> str:

@@ -26,6 +26,8 @@ NONE: Final = "-"
 """What stands for a request without model, profile or that label."""
 INPUTS: Final = ("text", "image", "video", "audio")
 OUTPUTS: Final = ("text", "audio", "reasoning")
+_BESIDE: Final = frozenset({"reduce", "speech"})
+"""Kinds of attempts that are made of answers; a repair is of what it repairs."""
 COUNTS: Final = (
     "requests", "succeeded", "failed", "rejected", "calls",
     "input_tokens", *(f"input_{name}" for name in INPUTS), "input_unsplit", "cached_input_tokens",
@@ -130,9 +132,26 @@ def _parts(done: AnalysisCompleted) -> Iterator[tuple[str, Sums]]:
         # The contract leaves room for it; the worker writes attempts whenever it has made a call.
         cost = {done.cost.currency: done.cost.decimal} if done.cost else {}
         yield done.model or NONE, _spent(done.usage, cost, is_wasted=done.outcome != "succeeded")
+    useful = _useful(done)
     for attempt in done.attempts:
-        led_nowhere = done.outcome != "succeeded" or attempt.outcome != "succeeded"
-        yield attempt.model, _spent(attempt.usage, _amount(attempt.cost), is_wasted=led_nowhere)
+        yield attempt.model, _spent(attempt.usage, _amount(attempt.cost), is_wasted=attempt.number not in useful)
+
+
+def _useful(done: AnalysisCompleted) -> set[int]:
+    """The numbers of the attempts whose answers are in the result; all others led nowhere.
+
+    A good answer may be discarded as well: that of a segment when another model begins anew, and that of a start which
+    ended before it had recorded it, so that a later one asked again.
+    """
+    if done.outcome != "succeeded":
+        return set()
+    last: dict[tuple[int | None, str], int] = {}
+    for attempt in done.attempts:
+        is_left = attempt.segment is not None and attempt.model != done.model
+        if attempt.outcome == "succeeded" and not is_left:
+            step = attempt.kind if attempt.kind in _BESIDE else ""
+            last[attempt.segment, step] = attempt.number
+    return set(last.values())
 
 
 def _amount(cost: Money | None) -> dict[str, Decimal]:

@@ -8,11 +8,27 @@ from typing import TYPE_CHECKING
 import pytest
 
 from analysis_worker.settings import S3Settings
+from media_analysis.broker import Heard
 from media_analysis.bucket import minio_client
-from media_contracts import decode_requested
+from media_analysis.submission import submission
+from media_analysis.submit import ending_of
+from media_contracts import (
+    AnalysisProgress,
+    AnalysisRequested,
+    Clip,
+    CompletedEvent,
+    KafkaRecord,
+    RequestRef,
+    decode_requested,
+    encode_completed,
+    encode_event,
+    topics,
+)
 from tests.cli.stand_in import answering, run_command
+from tests.cli.stories import NOON, succeeded
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from analysis_devstack.stack import Stack
@@ -110,6 +126,50 @@ async def test_a_local_file_is_uploaded_where_the_tenant_may_read(stack: Stack, 
     finally:
         found.close()
         found.release_conn()
+
+
+async def test_a_part_progress_and_what_a_failed_segment_means_are_in_the_request(stack: Stack, unique: str) -> None:
+    named = ("--bucket", "media", "--key", "a.mp4", "--clip", "1:00-3:00")
+    async with answering(stack.environment) as seen:
+        code, _, wrong = await submit(
+            stack, *named, "--request-id", unique, "--progress", "--on-segment-failure", "partial", "--wait"
+        )
+    assert code == 0, wrong
+    request = decode_requested(seen[-1]).data
+    assert request.media[0].clip == Clip(start_seconds=60.0, end_seconds=180.0)
+    assert (request.progress, request.on_segment_failure) == (True, "partial")
+
+
+async def test_what_is_known_while_the_answer_grows_is_told_until_its_end(capsys: pytest.CaptureFixture[str]) -> None:
+    request = AnalysisRequested(request_id="r", instruction="hello", progress=True)
+    sent = submission(request, now=NOON, event_id="e", trace_id="a" * 32, span_id="b" * 16)
+
+    async def heard() -> AsyncIterator[Heard]:
+        for told in (progress("another"), progress("r"), progress("r", "/title", "/items/0")):
+            yield Heard(record=told, partition=0, offset=0, timestamp_ms=0)
+        done = encode_completed(
+            succeeded("r"), result_json=None, event_id=sent.completion_id, source="/s", time=NOON, key=None
+        )
+        yield Heard(record=done, partition=0, offset=0, timestamp_ms=0)
+
+    _, ending = await ending_of(sent, heard())
+    assert isinstance(ending, CompletedEvent)
+    assert capsys.readouterr().err.splitlines() == ["ask: nothing known yet", "ask: /title, /items/0"]
+
+
+def progress(request_id: str, *pointers: str) -> KafkaRecord:
+    data = AnalysisProgress(
+        request_id=request_id,
+        tenant="default",
+        request=RequestRef(source="/s", accepted_at=NOON),
+        attempt=1,
+        sequence=1,
+        stage="ask",
+        fields=dict.fromkeys(pointers, "x"),
+    )
+    return encode_event(
+        type=topics.PROGRESS, data=data, event_id="p", source="/s", time=NOON, topic=topics.PROGRESS, key=None
+    )
 
 
 async def test_a_document_is_read_from_stdin_and_options_lie_over_it(stack: Stack, unique: str) -> None:

@@ -33,10 +33,13 @@ from tests.cli.stories import NOON, ended, succeeded, usage
 from tests.contracts.strategies import completions
 
 
-def attempt(number, outcome="succeeded", *, spent=None, cost="0.01", currency="CNY", model="plus", kind="analysis"):
+def attempt(
+    number, outcome="succeeded", *, spent=None, cost="0.01", currency="CNY", model="plus", kind="analysis", segment=None
+):
     return Attempt(
         number=number,
         kind=kind,
+        segment=segment,
         model=model,
         outcome=outcome,
         usage=spent or usage(),
@@ -88,6 +91,21 @@ def test_all_that_a_failed_request_cost_is_wasted():
     found = tally([failed], axes=["tenant"]).total
     assert (found.cost, found.wasted) == ({"CNY": Decimal("0.02")}, {"CNY": Decimal("0.02")})
     assert (found.counts["failed"], found.counts["wasted_tokens"]) == (1, 2 * usage().total_tokens)
+
+
+def wasted_of(*attempts, **fields):
+    return tally([done("a", *attempts, **fields)], axes=["tenant"]).total.wasted.get("CNY", Decimal(0)) * 100
+
+
+def test_good_answers_that_are_not_in_the_result_led_nowhere_as_well():
+    parts = [attempt(number, kind="segment", segment=number - 3) for number in (3, 4)]
+    left = [attempt(number, kind="segment", segment=number - 1, model="flash") for number in (1, 2)]
+    told = [attempt(5, "answer_wrong_shape", kind="reduce", model="text"), attempt(6, kind="repair", model="text")]
+    assert wasted_of(*parts) == 0
+    assert wasted_of(*left, *parts, *told, attempt(7, kind="speech", model="voice")) == 3
+    assert wasted_of(attempt(1), attempt(2)) == 1
+    assert wasted_of(attempt(1, "answer_truncated"), attempt(2, kind="repair")) == 1
+    assert wasted_of(*parts, attempt(5, kind="repair", segment=1)) == 1
 
 
 def test_currencies_are_never_added_and_an_unknown_price_is_counted_as_one():
