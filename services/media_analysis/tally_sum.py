@@ -146,7 +146,7 @@ def _useful(done: AnalysisCompleted) -> set[int]:
     if done.outcome != "succeeded":
         return set()
     last: dict[tuple[int | None, str], int] = {}
-    for attempt in done.attempts:
+    for attempt in sorted(done.attempts, key=lambda attempt: attempt.number):
         is_left = attempt.segment is not None and attempt.model != done.model
         if attempt.outcome == "succeeded" and not is_left:
             step = attempt.kind if attempt.kind in _BESIDE else ""
