@@ -56,10 +56,11 @@ class Candidates:
     ) -> None:
         """`is_tired` tells of a model that has had all its tries in earlier starts.
 
-        `begun` is the one that was asked about segments last: to ask an earlier one would discard what it answered.
+        `begun` is the one that was asked about segments last: to ask another would discard what it answered, even when
+        one of them has had all its tries.
         """
         names = list(dict.fromkeys((request.model.name or default_model, *request.model.fallbacks)))
-        fresh = [name for name in names if not is_tired(name)] or names[-1:]
+        fresh = [name for name in names if name == begun or not is_tired(name)] or names[-1:]
         self._names = fresh[fresh.index(begun) :] if begun in fresh else fresh
         self._fault: AnalysisError | None = None
 

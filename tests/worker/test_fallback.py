@@ -60,4 +60,4 @@ def test_a_model_that_had_all_its_tries_in_earlier_starts_is_passed_over_unless_
 def test_a_later_start_goes_on_with_the_model_whose_segments_are_finished():
     assert candidates("b", "c", begun="b").current == "b"
     assert candidates("b", begun="gone").current == "a"
-    assert candidates("b", "c", begun="b", tired={"b"}).current == "a"
+    assert candidates("b", "c", begun="b", tired={"b"}).current == "b"
