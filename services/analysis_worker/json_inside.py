@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 MOST_CANDIDATES: Final = 100
 """Prose has a few brackets; whoever writes more is not answering, and each is parsed and checked."""
 _START: Final = re.compile(r"[\[{]")
+# What begins like an object with a name was meant as a document, whatever has become of it.
+_MEANT: Final = re.compile(r"""\{\s*["'\u201c]""")
 
 
 class Check(Protocol):
@@ -35,7 +37,7 @@ class Check(Protocol):
 def take_json_inside(text: str, *, check: Check) -> TakenJson:
     """Return the one document in the text that `check` has no fault with; the same document twice counts as one.
 
-    :raises AnswerNotJson: there is none, or more than one, or one is not closed.
+    :raises AnswerNotJson: there is none, or more than one, or one is not closed, or one is broken.
     :raises AnswerWrongShape: there is exactly one, and it is not what was asked for; `faults` say where.
     """
     fitting: list[TakenJson] = []
@@ -65,6 +67,8 @@ def _examined(candidate: str, check: Callable[[object], tuple[Fault, ...]]) -> T
     except AnswerWrongShape as error:
         return error
     except (AnswerNotJson, AnswerEmpty):
+        if _MEANT.match(candidate):  # it may be the answer, and the other one an example before it
+            raise AnswerNotJson("a JSON document in the answer is broken, and another is not taken for it") from None
         return None
     faults = check(taken.value)
     return AnswerWrongShape("the document in the answer does not fit the schema", faults=faults) if faults else taken

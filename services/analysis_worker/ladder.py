@@ -219,13 +219,23 @@ def _affords(means: Means, output_tokens: int) -> bool:
     return means.affordable_tokens is None or means.affordable_tokens >= output_tokens
 
 
+def require_end(answer: Answer, max_output_tokens: int) -> None:
+    """Whether words came to their end: some servers say stop at the limit. One that ignores the limit goes beyond it.
+
+    :raises AnswerTruncated: when they have just the tokens of their limit.
+    """
+    if _answer_tokens(answer) == max_output_tokens:
+        raise AnswerTruncated(f"the answer has just the {max_output_tokens} tokens of its limit")
+
+
 def _reached_limit(answer: Answer, max_output_tokens: int) -> bool:
+    return _answer_tokens(answer) >= max_output_tokens
+
+
+def _answer_tokens(answer: Answer) -> int:
+    """Tokens towards the limit, 0 without a report: neither reasoning nor sound counts (provider.md §2c, max_tokens)."""
     usage = answer.usage
-    if usage is None:
-        return False
-    # The limit is the answer's alone: neither reasoning nor sound counts towards it (provider.md §2c, max_tokens).
-    beside = (usage.output_reasoning or 0) + (usage.output_audio or 0)
-    return usage.completion_tokens - beside >= max_output_tokens
+    return usage.completion_tokens - (usage.output_reasoning or 0) - (usage.output_audio or 0) if usage else 0
 
 
 def _listed(fault: AnalysisError) -> tuple[Fault, ...]:

@@ -12,7 +12,7 @@ import orjson
 
 from analysis_worker.errors import AnswerEmpty, AnswerNotJson, AnswerWrongShape
 from analysis_worker.json_text import take_json
-from analysis_worker.ladder import take_inside
+from analysis_worker.ladder import require_end, take_inside
 from analysis_worker.profiles import FREE_TEXT
 from analysis_worker.speech import KIND as SPEECH
 from analysis_worker.timeline import timeline_faults
@@ -54,6 +54,7 @@ def judge(answer: Answer, plan: AnalysisPlan) -> Findings:
     if plan.kind == SPEECH:  # the text beside the sound is compared, not required
         return _words(answer.text)
     if plan.profile.free_text:
+        require_end(answer, plan.max_output_tokens)
         return take_words(answer)
     try:
         return validate(answer, schema=plan.schema, timelines=plan.timelines, duration_seconds=plan.duration_seconds)

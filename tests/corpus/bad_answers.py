@@ -116,6 +116,7 @@ def _dressed(text: str) -> Iterator[tuple[str, str, str]]:
     yield "indented by two", pretty, "Accepted"
     yield "two different documents", f"{text}\n{text.replace(' ', '  ', 1)}", "AskWithFaults"
     yield "a thought with half a document", f"<think>maybe {text[:20]}</think>{text}", "AskWithFaults"
+    yield "an example before a broken document", f"Such as {text}. Now: {text[:-1]},}}", "AskWithFaults"
     yield "a half document after it", f"{text}\nand {text[: len(text) // 2]}", "AskWithFaults"
 
 

@@ -23,6 +23,7 @@ from analysis_worker.ladder import (
     Means,
     Rung,
     remedy,
+    require_end,
     rung_of,
     take_inside,
     tried_in,
@@ -186,6 +187,16 @@ def test_reasoning_does_not_count_towards_the_answers_limit():
     assert isinstance(step(answer), AskLonger)
     thought = ReportedUsage(prompt_tokens=1, completion_tokens=3_000, output_reasoning=2_950)
     assert isinstance(step(dataclasses.replace(answer, usage=thought)), AskWithFaults)
+
+
+def test_words_that_have_just_the_tokens_of_their_limit_are_truncated_whatever_is_said():
+    with pytest.raises(errors.AnswerTruncated, match="100 tokens"):
+        require_end(answer_of("Half a sen", output_tokens=100), 100)
+    spoken = ReportedUsage(prompt_tokens=1, completion_tokens=100, output_audio=60)
+    require_end(dataclasses.replace(answer_of("A whole one."), usage=spoken), 100)
+    for tokens in (99, 101):  # one that ignores the limit goes beyond it
+        require_end(answer_of("A whole one.", output_tokens=tokens), 100)
+    require_end(dataclasses.replace(answer_of("A whole one."), usage=None), 100)
 
 
 @given(

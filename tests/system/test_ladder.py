@@ -17,17 +17,18 @@ PLUS, FLASH = "qwen3.5-omni-plus", "qwen3.5-omni-flash"
 async def climbed(shared_worker, wire, simulator, unique):
     """A function: the completion of a request whose calls meet a fault, and the simulator's calls for it."""
 
-    async def ask(fault, *, times=None, at_model=None, **request):
+    async def ask(fault, *, times=None, at_model=None, and_then=None, **request):
         match = {"contains": unique} | ({"times": times} if times else {}) | ({"model": at_model} if at_model else {})
-        await simulator.play({"match": match, "do": {"fault": fault}})
+        await simulator.play({"match": match, "do": {"fault": fault}}, *([and_then] if and_then else ()))
         await wire.publish({"request_id": unique, "instruction": f"Say {unique}."} | request)
         completion = (await wire.completion(unique)).data
         calls = await simulator.calls_with(unique)
         usage = completion.usage
         paid = [call["usage"] for call in calls if call["usage"]]
         assert usage.calls == len(calls)
-        assert usage.input_tokens == sum(one["prompt_tokens"] for one in paid)
-        assert usage.output_tokens == sum(one["completion_tokens"] for one in paid)
+        guessed = usage.estimated
+        assert usage.input_tokens - guessed.input_tokens == sum(one["prompt_tokens"] for one in paid)
+        assert usage.output_tokens - guessed.output_tokens == sum(one["completion_tokens"] for one in paid)
         return completion, calls
 
     return ask
@@ -81,6 +82,14 @@ async def test_a_truncated_answer_is_asked_for_with_a_higher_limit(climbed):
         ("repair", "longer", "answer_truncated", PLUS),
         ("repair", "longer", "succeeded", PLUS),
     ]
+
+
+async def test_bad_answers_and_broken_calls_together_are_no_more_than_the_tries(climbed, unique):
+    rule = {"match": {"contains": unique}, "do": {"fault": "cut"}}
+    completion, calls = await climbed("length", times=3, model={"max_output_tokens": 300}, and_then=rule)
+    assert (completion.outcome, completion.error.code) == ("failed", "stream_cut")
+    assert [step[2] for step in steps(completion)] == ["answer_truncated"] * 3 + ["stream_cut"] * 2
+    assert len(calls) == 5
 
 
 async def test_a_model_without_a_higher_limit_hands_over(climbed):
