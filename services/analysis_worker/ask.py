@@ -30,7 +30,7 @@ from analysis_worker.limits import money_left, require_budget
 from analysis_worker.model_api import OpenCall
 from analysis_worker.patience import patiently
 from analysis_worker.provider_errors import is_of_account
-from analysis_worker.repair import affordable_tokens, next_step, repaired
+from analysis_worker.repair import affordable_tokens, next_step, repaired, resumed
 from analysis_worker.response_schema import plainer
 from analysis_worker.tries import Tries, counted, counts, not_good, of_question, used
 
@@ -93,7 +93,7 @@ async def ask(job: Job, plan: AnalysisPlan, claim: Claim, *, asker: Asker) -> As
     :raises PutOff: when the next call had better be made later.
     """
     asking = _Asking(job, plan, claim, asker)
-    asker.under_way[plan.segment] = plan.estimate.cost
+    asker.under_way[plan.segment] = asking.bound
     try:
         while True:
             await asking.admitted()
@@ -119,6 +119,12 @@ class _Asking:
         self._is_retry = bool(self._asked())
         self._in_outage = False
         self._begun_at = 0.0
+        self._question = resumed(plan, self._asked(), means=self._means(), bound=asker.by.accounts.bound)
+
+    @property
+    def bound(self) -> Money | None:
+        """What the next call may cost."""
+        return self._question.estimate.cost
 
     def _asked(self) -> tuple[Attempt, ...]:
         """The calls about the same thing so far, of all starts."""
@@ -177,7 +183,7 @@ class _Asking:
             self._question = replace(self._question, parameters=parameters)
         else:
             pause_seconds = self._climbed(fault, made)
-        bound, segment = self._question.estimate.cost, self._question.segment
+        bound, segment = self.bound, self._question.segment
         require_budget(
             max_cost=self._job.request.limits.max_cost,
             bound=bound,

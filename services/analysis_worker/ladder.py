@@ -205,14 +205,18 @@ def _for_truncated(
     limit = means.max_output_tokens
     if means.can_continue and prefix and counts[Rung.CONTINUE] < MOST[Rung.CONTINUE] and _affords(means, limit):
         return ContinueFrom(prefix=prefix, max_output_tokens=limit)
-    higher = min(max(2 * limit, _ROOM_TOKENS), means.card_max_output_tokens)
-    if means.affordable_tokens is not None:
-        higher = min(higher, means.affordable_tokens)
+    higher = higher_limit(means)
     if counts[Rung.LONGER] < MOST[Rung.LONGER] and higher >= limit * _WORTHWHILE:
         return AskLonger(max_output_tokens=higher)
     if means.can_lessen and counts[Rung.LESS_MEDIA] < MOST[Rung.LESS_MEDIA] and _affords(means, limit):
         return AskWithLessMedia()
     return None
+
+
+def higher_limit(means: Means) -> int:
+    """Return the next higher limit that model and money allow; it may be no higher."""
+    higher = min(max(2 * means.max_output_tokens, _ROOM_TOKENS), means.card_max_output_tokens)
+    return higher if means.affordable_tokens is None else min(higher, means.affordable_tokens)
 
 
 def _affords(means: Means, output_tokens: int) -> bool:

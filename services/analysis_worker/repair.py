@@ -13,6 +13,8 @@ from analysis_worker.ladder import (
     ContinueFrom,
     LeaveToRetry,
     Means,
+    Rung,
+    higher_limit,
     remedy,
     rung_of,
     tried_in,
@@ -79,6 +81,18 @@ def repaired(plan: AnalysisPlan, step: ContinueFrom | AskLonger | AskWithFaults,
         case _:
             assert_never(step)
     return replace(plan, estimate=Estimate(input_tokens=plan.input_tokens.total, cost=bound(plan)))
+
+
+def resumed(plan: AnalysisPlan, asked: Sequence[Attempt], *, means: Means, bound: Bound) -> AnalysisPlan:
+    """The call from which a later start goes on: with the limit to which earlier ones had raised it.
+
+    `asked` are theirs. What was wrong with an answer is not kept, so that is asked about as at first.
+    """
+    for _ in range(tried_in(asked).count(Rung.LONGER)):
+        means = replace(means, max_output_tokens=plan.max_output_tokens)
+        if (tokens := higher_limit(means)) > plan.max_output_tokens:
+            plan = repaired(plan, AskLonger(max_output_tokens=tokens), bound=bound)
+    return plan
 
 
 def _limited(plan: AnalysisPlan, max_output_tokens: int) -> AnalysisPlan:

@@ -13,11 +13,11 @@ from analysis_worker.errors import AnswerEmpty, AnswerTruncated, AnswerWrongShap
 from analysis_worker.ladder import AskLonger, AskWithFaults, ContinueFrom, LeaveToRetry, Means
 from analysis_worker.profiles import load_profiles
 from analysis_worker.prompt import Message, TextPart
-from analysis_worker.repair import affordable_tokens, next_step, repaired
+from analysis_worker.repair import affordable_tokens, next_step, repaired, resumed
 from analysis_worker.request_body import CallParameters
 from analysis_worker.tokens import InputTokens, PixelChoice
 from analysis_worker.values import AnalysisPlan
-from media_contracts import Estimate, Fault, Money
+from media_contracts import Attempt, Estimate, Fault, Money, Usage
 
 CATALOGUE = load_catalogue(None)
 PROFILES = load_profiles(None)
@@ -87,6 +87,28 @@ def test_the_money_that_is_left_pays_for_so_many_tokens_and_not_one_more(plan, t
 def test_another_currency_and_an_empty_purse_pay_for_nothing(plan):
     assert affordable_tokens(plan, Money(amount="100", currency="USD"), bound=BOUND) == 0
     assert affordable_tokens(plan, Money(amount="0", currency="CNY"), bound=BOUND) == 0
+
+
+def asked(*reasons):
+    return [
+        Attempt(
+            number=number, kind="repair", model=MODEL, outcome="x", usage=Usage.none(), basis="reported", reason=reason
+        )
+        for number, reason in enumerate(reasons, 1)
+    ]
+
+
+def test_a_later_start_goes_on_with_the_limit_to_which_an_earlier_one_had_raised_it(plan):
+    def limit(*reasons, means=AMPLE):
+        found = resumed(plan, asked(*reasons), means=means, bound=BOUND)
+        assert found.estimate.cost == BOUND(found)
+        return found.parameters.max_tokens
+
+    assert resumed(plan, asked(None, "retry", "faults"), means=AMPLE, bound=BOUND) == plan
+    assert [limit("longer"), limit(None, "longer", "retry", "longer")] == [1024, 2048]
+    assert limit("longer", "longer", means=replace(AMPLE, affordable_tokens=1500)) == 1500
+    assert limit("longer", means=replace(AMPLE, affordable_tokens=50)) == 100
+    assert limit("longer", means=replace(AMPLE, card_max_output_tokens=100)) == 100
 
 
 def test_reading_aloud_and_free_words_have_no_ladder(plan):
