@@ -80,7 +80,7 @@ def _told_first(row: Row) -> str | None:
     if row.first_fields_nanoseconds is None or row.sent_nanoseconds is None:
         return None
     waited = figures.seconds((row.first_fields_nanoseconds - row.sent_nanoseconds) / 1e9)
-    return f"{', '.join(row.first_fields[:3])} after {waited}, in the first of {row.progress_events} progress events with a field"
+    return f"{', '.join(row.first_fields[:3])} after {waited} ({row.progress_events} progress events in all)"
 
 
 def _requested(row: Row) -> Any:
