@@ -23,7 +23,7 @@ SCHEMA = {
     "properties": {"title": {"type": "string"}, "items": {"type": "array", "items": ITEM}, "end": {"type": "boolean"}},
     "required": ["title", "items", "end"],
 }
-SLOWLY = {"chunk_seconds": 0.1, "chunk_characters": 16}
+SLOWLY = {"chunk_seconds": 0.05, "chunk_characters": 16}
 
 
 def answer(title, items=12, **changes):
@@ -53,7 +53,7 @@ def by_attempt(events):
 async def shared_worker(fresh_stack, tmp_path_factory):
     """A worker that tells often."""
     folder = tmp_path_factory.mktemp("worker")
-    worker = WorkerProcess(fresh_stack, folder, overrides={"WORKER_PROGRESS_SECONDS": "0.1"}).start()
+    worker = WorkerProcess(fresh_stack, folder, overrides={"WORKER_PROGRESS_SECONDS": "0.05"}).start()
     try:
         yield await worker.wait_ready()
         assert await worker.stop() == 0
@@ -93,7 +93,7 @@ async def test_fields_come_one_after_the_other_long_before_the_end(told):
     begun = done.request.accepted_at
     assert (first - begun) < (done.completed_at - begun) / 2
     times = [event.time for event in events]
-    assert all((after - before).total_seconds() >= 0.09 for before, after in pairwise(times))
+    assert all((after - before).total_seconds() >= 0.045 for before, after in pairwise(times))
 
 
 async def test_a_profile_s_answer_is_told_as_it_grows(told, bucket, unique):
