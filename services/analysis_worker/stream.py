@@ -150,7 +150,8 @@ class StreamReader:
 
     def _uncounted(self, text: str, reasoning: str, end: StreamEnd) -> Uncounted:
         # A report before the last piece of an answer that ended is the whole; one of a series counts up to its place.
-        if self._usage is not None and self._has_ended(end) and not self._usage_grew:
+        is_counted = self._usage is not None and self._usage.completion_tokens > 0
+        if is_counted and self._has_ended(end) and not self._usage_grew:
             return Uncounted()
         counted = self._counted
         return Uncounted(
@@ -223,7 +224,8 @@ class StreamReader:
         known = self._usage
         self._usage_grew = self._usage_grew or (known is not None and known.completion_tokens < usage.completion_tokens)
         self._usage = usage if known is None else fuller(known, usage)
-        self._counted = dict(self._lengths, audio=self._audio_bytes)
+        if usage.completion_tokens:  # zero counts nothing of what was said, wherever it stands
+            self._counted = dict(self._lengths, audio=self._audio_bytes)
 
     def _take_delta(self, delta: Mapping[str, Any], now: float) -> str:
         content, reasoning = string_of(delta, "content"), string_of(delta, "reasoning_content")

@@ -40,7 +40,8 @@ class ReportedUsage:
 def read_usage(document: object) -> ReportedUsage | None:
     """Return what a decoded `usage` says, or None when it does not say both totals.
 
-    A missing total is taken from the other two (`total_tokens` is their sum, CHAT).
+    A missing total is taken from the other two (`total_tokens` is their sum, CHAT). No input at all is a server's way of
+    saying nothing: every call has some, and unknown is never zero (law 6).
     """
     if not isinstance(document, Mapping):
         return None
@@ -50,7 +51,7 @@ def read_usage(document: object) -> ReportedUsage | None:
         prompt = _difference(total, completion)
     if completion is None and total is not None and prompt is not None:
         completion = _difference(total, prompt)
-    if prompt is None or completion is None or prompt + completion > _MAX_INTEGER:
+    if not prompt or completion is None or prompt + completion > _MAX_INTEGER:
         return None
     inputs = document.get("prompt_tokens_details")
     outputs = document.get("completion_tokens_details")

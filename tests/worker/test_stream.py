@@ -239,6 +239,14 @@ def test_what_came_after_the_last_report_of_a_cut_stream_is_uncounted():
     assert (silent.uncounted.text, silent.uncounted.audio_bytes) == ("la", 3)
 
 
+def test_a_report_of_no_output_counts_none_of_what_was_said():
+    nothing, all_of_it = chunk(usage=counted(0)), chunk(usage=counted(5))
+    answer = read(wire(*HELLO, STOP, nothing, nothing))
+    assert (answer.ending, answer.usage.prompt_tokens, answer.uncounted.text) == ("finished", 11, "你好!")
+    assert read(wire(*HELLO, STOP, chunk(usage=counted(0, prompt=0)))).usage is None
+    assert read(wire(nothing, *HELLO, STOP, all_of_it)).uncounted.text == ""
+
+
 def test_one_report_before_the_last_piece_of_a_finished_answer_is_the_whole():
     answer = read(wire(*HELLO[:2], TALLY, HELLO[2], STOP))
     assert (answer.usage.completion_tokens, answer.uncounted.text) == (5, "")
