@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, assert_never
 
-from analysis_worker.absolute_times import timelines_of
+from analysis_worker.absolute_times import EVERYWHERE, timelines_of
 from analysis_worker.cut_bounds import require_scratch
 from analysis_worker.cut_plan import CutPlan, choose_cut
 from analysis_worker.cutter import FilmLook
@@ -72,7 +72,7 @@ async def cut_plan(
             end_seconds=choice.end_seconds,
         ),
         wishes=wishes,
-        timelines=plan.timelines or timelines_of(plan.schema.document),
+        timelines=plan.timelines or (EVERYWHERE, *timelines_of(plan.schema.document)),
         reduce_model=_reducer(request, plan, planner=planner, day=day),
     )
     require_scratch(plan, cut, source, public=planner.store.public, scratch_bytes=planner.scratch_bytes)

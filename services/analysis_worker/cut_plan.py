@@ -53,7 +53,7 @@ class CutPlan:
     wishes: Wishes = field(repr=False)
     """What is asked of the model beside the media, for the count of each call."""
     timelines: tuple[str, ...] = ()
-    """Pointers to the lists of an answer whose times count from the start of its piece."""
+    """Pointers to the lists of an answer whose times count from the start of its piece; see absolute_times.py."""
     reduce_model: str
     """Who makes one answer out of the segments'."""
     reduction: ReductionBound | None = None

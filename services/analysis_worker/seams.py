@@ -55,16 +55,23 @@ def _sew(whole: list[Any], item: dict[str, Any], segment: Segment | None) -> Non
     last = whole[-1] if whole and _start(whole[-1]) is not None else None
     end = _number(last, _END)
     if segment is None or last is None or end is None or end < item[START]:
-        whole.append(item | {START: max(item[START], 0.0 if last is None else last[START])})
+        _add(whole, item)
     elif _words(last) == _words(item):
         whole[-1] = last | {_END: max(end, item[_END])}
     elif end < segment.start_seconds + segment.overlap_seconds - _CLOSE_SECONDS:
-        whole.append(item | {START: max(item[START], last[START])})
+        _add(whole, item)
     elif last[START] >= segment.start_seconds:
-        whole[-1] = item
+        whole.pop()
+        _add(whole, item)
     else:
         whole[-1] = last | {_END: segment.border_seconds}
         whole.append(item | {START: segment.border_seconds})
+
+
+def _add(whole: list[Any], item: dict[str, Any]) -> None:
+    """In order: no earlier than what stands before it, which the other segment has told."""
+    latest = next((start for one in reversed(whole) if (start := _start(one)) is not None), None)
+    whole.append(item if latest is None or item[START] >= latest else item | {START: latest})
 
 
 def _goes_on(item: dict[str, Any], told: Telling) -> bool:

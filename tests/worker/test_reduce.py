@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis_worker.absolute_times import shifted, timelines_of
+from analysis_worker.absolute_times import EVERYWHERE, in_whole_seconds, shifted, timelines_of
 from analysis_worker.profiles import load_profiles
 from analysis_worker.prompt import TextPart
 from analysis_worker.reduce import Merged, Part, ToReduce, gaps_of, joined, reduce_parts, reduction_messages
@@ -69,6 +69,65 @@ def test_a_requesters_schema_says_by_itself_where_its_times_are():
     timed = {"type": "array", "items": {"type": "object", "properties": {"start_seconds": {"type": "number"}}}}
     schema = {"properties": {"scenes": timed, "deep": {"properties": {"lines": timed}}, "a/b": timed, "tags": {}}}
     assert timelines_of(schema) == ("/scenes", "/deep/lines")
+
+
+SCENE = {"type": "object", "properties": {"start_seconds": {"type": "integer"}, "what": {"type": "string"}}}
+BY_A_PROGRAM = {
+    "$defs": {"Scene": SCENE, "Part": {"properties": {"parts": {"items": {"$ref": "#/$defs/Part"}}}}},
+    "type": "object",
+    "properties": {
+        "title": {"type": "string"},
+        "scenes": {"type": "array", "items": {"$ref": "#/$defs/Scene"}},
+        "lines": {"anyOf": [{"type": "array", "items": {"allOf": [{"$ref": "#/$defs/Scene"}]}}, {"type": "null"}]},
+        "tree": {"$ref": "#/$defs/Part"},
+        "inner": {"type": "object", "properties": {"scenes": {"type": "array", "items": {"$ref": "#/$defs/Scene"}}}},
+    },
+    "required": ["title", "scenes"],
+}
+"""As pydantic and its like write schemas: by reference."""
+
+
+def test_the_timelines_of_a_schema_are_found_behind_references():
+    assert timelines_of(BY_A_PROGRAM) == ("/scenes", "/lines", "/inner/scenes")
+
+
+def test_a_schema_that_refers_to_itself_has_an_end():
+    node = {"properties": {name: {"$ref": "#"} for name in "abcdefgh"} | {"at": {"items": SCENE}}}
+    assert timelines_of(node)[:2] == ("/at", "/a/at")
+
+
+def test_in_a_requesters_schema_times_are_moved_wherever_they_stand():
+    value = {"best": {"start_seconds": 3}, "chapters": [{"scenes": [{"start_seconds": 1.5, "end_seconds": None}]}]}
+    moved = shifted(value, timelines=[EVERYWHERE, "/chapters"], by_seconds=60)
+    assert moved == {
+        "best": {"start_seconds": 63},
+        "chapters": [{"scenes": [{"start_seconds": 61.5, "end_seconds": None}]}],
+    }
+
+
+def test_times_stay_whole_where_the_schema_wants_whole_numbers():
+    value = {"scenes": [{"start_seconds": 82.667, "end_seconds": 90.4}]}
+    assert in_whole_seconds(value, schema=BY_A_PROGRAM) == {"scenes": [{"start_seconds": 83, "end_seconds": 90.4}]}
+    either = {"properties": {"start_seconds": {"anyOf": [{"type": "integer"}, {"type": "number"}]}}}
+    assert in_whole_seconds(value, schema=either) == value
+
+
+def test_the_lists_of_a_requesters_schema_are_put_together_whole_also_where_the_model_left_out_what_holds_them():
+    schema = compile_schema(BY_A_PROGRAM)
+    timelines = (EVERYWHERE, *timelines_of(BY_A_PROGRAM))
+    told = [
+        {"title": str(segment.index), "scenes": [scene], "inner": {"scenes": [scene]}}
+        for segment in SEGMENTS
+        for scene in [{"start_seconds": segment.start_seconds + 20.4, "what": "w"}]
+    ]
+    asked = reduce_parts(parts_of(*told), schema=schema, timelines=timelines)
+    assert isinstance(asked, ToReduce)
+    assert set(asked.timelines) == {"/scenes", "/inner/scenes"}
+    made = joined(asked, Findings(json_text="", value={"title": "one"}))
+    starts = [round(segment.start_seconds + 20.4) for segment in SEGMENTS]
+    assert [scene["start_seconds"] for scene in made.value["scenes"]] == starts
+    assert [scene["start_seconds"] for scene in made.value["inner"]["scenes"]] == starts
+    assert schema.faults(made.value) == ()
 
 
 def test_what_two_neighbours_tell_of_their_overlap_is_told_once():

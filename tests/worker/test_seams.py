@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from analysis_worker.seams import Telling, sewn
 from analysis_worker.segments import segments_of
+from analysis_worker.timeline import timeline_faults
 
 SEGMENTS = segments_of(duration_seconds=250.0, longest_seconds=100.0, key_frames=None)
 SECOND = SEGMENTS[1]
@@ -54,6 +55,27 @@ def test_two_voices_across_the_border_are_both_kept():
 @pytest.mark.parametrize("odd", ["words", {"text": "no time"}, {"start_seconds": None, "text": "null"}])
 def test_an_item_without_a_start_is_kept_where_it_stands(odd):
     assert both([odd], [item(BORDER + 5, 120, "later"), odd]) == [odd, item(BORDER + 5, 120, "later"), odd]
+
+
+TOLD = st.lists(
+    st.tuples(st.floats(-3, 3), st.floats(0, 5), st.sampled_from("abc"), st.sampled_from([True] * 5 + [False])),
+    max_size=4,
+)
+
+
+@given(TOLD, TOLD)
+def test_whatever_two_segments_tell_of_their_border_the_items_are_in_order_and_none_ends_before_it_starts(one, two):
+    def told(parts, segment):
+        placed = [
+            (min(max(BORDER + at, segment.start_seconds), segment.end_seconds), length, text, timed)
+            for at, length, text, timed in parts
+        ]
+        return [
+            item(at, min(at + length, segment.end_seconds), text) if timed else {"start_seconds": None, "text": text}
+            for at, length, text, timed in sorted(placed)
+        ]
+
+    assert timeline_faults({"all": both(told(one, SEGMENTS[0]), told(two, SECOND))}, timelines=["/all"]) == ()
 
 
 LENGTHS = st.lists(st.floats(0.5, 60), min_size=1, max_size=60)

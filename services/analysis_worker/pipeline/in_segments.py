@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from analysis_worker.absolute_times import shifted
+from analysis_worker.absolute_times import in_whole_seconds, shifted
 from analysis_worker.cut_bounds import total_of
 from analysis_worker.errors import (
     AnalysisError,
@@ -92,6 +92,7 @@ async def _ask_alone(pieces: Pieces) -> InSegmentsAsked:
     found = made.asked.findings
     if made.start_seconds and pieces.cut.timelines and not pieces.whole.profile.free_text:
         value = shifted(found.value, timelines=pieces.cut.timelines, by_seconds=made.start_seconds)
+        value = in_whole_seconds(value, schema=pieces.whole.schema.document)
         found = Findings(json_text=orjson.dumps(value).decode(), value=value)
     # The text is what a later start takes up, which knows nothing of where the piece began.
     answer = made.asked.answer if found is made.asked.findings else replace(made.asked.answer, text=found.json_text)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, assert_never
 
 import orjson
 
-from analysis_worker.absolute_times import shifted
+from analysis_worker.absolute_times import in_whole_seconds, shifted
 from analysis_worker.analysis_ledger import AnalysisDocument
 from analysis_worker.ask import Asked, ask
 from analysis_worker.completion import error_of
@@ -114,7 +114,8 @@ def _part(ended: Ended, segment: Segment) -> Part:
     if document is None or document.findings is None:
         return Part(segment=segment, value=None)
     value, timelines = orjson.loads(document.findings), ended.pieces.cut.timelines
-    return Part(segment=segment, value=shifted(value, timelines=timelines, by_seconds=document.start_seconds))
+    placed = shifted(value, timelines=timelines, by_seconds=document.start_seconds)
+    return Part(segment=segment, value=in_whole_seconds(placed, schema=ended.pieces.whole.schema.document))
 
 
 async def _reduced(ended: Ended, reduced: ToReduce, answered: Sequence[int]) -> Asked:
