@@ -14,6 +14,7 @@ from typing import Final, NoReturn
 import orjson
 
 from analysis_worker.errors import AnswerEmpty, AnswerNotJson, AnswerWrongShape
+from analysis_worker.schema_faults import shown_name
 
 # Deeper than any schema of ours can ask for (32 levels), and far from the limits of any JSON parser.
 MAX_DEPTH: Final = 128
@@ -71,7 +72,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(value) < len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]  # set.add is the idiom for "remember"
-        raise AnswerWrongShape(f"the answer has the key {twice[:64]!r} twice in one object")
+        raise AnswerWrongShape(f"the answer has the key {shown_name(twice)!r} twice in one object")
     return value
 
 

@@ -17,6 +17,7 @@ import rfc8785
 
 from analysis_worker.errors import SchemaInvalid
 from analysis_worker.schema_cost import SchemaCost, schema_cost
+from analysis_worker.schema_faults import MAX_MESSAGE_CHARACTERS, fault_of, to_pointer
 from analysis_worker.schema_patterns import pattern_kilobytes
 from analysis_worker.schema_references import objects_in, unfollowed
 from media_contracts import Fault
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 MAX_SCHEMA_BYTES: Final = 64 * 1024
 MAX_SCHEMA_DEPTH: Final = 32
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-_MAX_MESSAGE_CHARACTERS: Final = 300
 # The validator cannot be stopped.
 MAX_SUBSCHEMAS: Final = 10_000
 _MAX_STEPS: Final = 1_000_000
@@ -57,7 +57,7 @@ class OutputSchema:
 
         With a limit of 1 only whether it fits is told, without a place.
 
-        The messages do not quote the answer: they travel in events, logs and the next prompt.
+        They do not quote the answer (schema_faults.py): they travel in events, logs and the next prompt.
         """
         if self.cost.growth > 1 and self.cost.steps(depth_of(value)) > _MAX_STEPS:
             return (Fault(path="", message="nests too deep for a schema that refers to itself in several ways"),)
@@ -71,10 +71,7 @@ class OutputSchema:
         if looks > MAX_LISTED_LOOKS:
             return (Fault(path="", message="does not fit the schema; it is too large to list where"),)
         errors = islice(self._validator.iter_errors(value), limit)
-        return tuple(
-            Fault(path=_pointer(error.instance_path), message=error.message[:_MAX_MESSAGE_CHARACTERS])
-            for error in errors
-        )
+        return tuple(fault_of(error, schema_text=self.text) for error in errors)
 
     def looks(self, value: object) -> int:
         """Return at most how many subschemas the validator holds against a value and what is in it."""
@@ -139,11 +136,11 @@ def _compile(document: Mapping[str, Any]) -> jsonschema_rs.Draft202012Validator:
             pattern_options=jsonschema_rs.RegexOptions(),
         )
     except jsonschema_rs.ValidationError as error:
-        where = _pointer(error.instance_path)
+        where = to_pointer(error.instance_path)
         hint = " (patterns take no look-around and no back-references)" if '"regex"' in error.message else ""
         raise SchemaInvalid(
             f"the output schema is no JSON Schema 2020-12 at {where or 'its root'}: "
-            f"{error.message[:_MAX_MESSAGE_CHARACTERS]}{hint}"
+            f"{error.message[:MAX_MESSAGE_CHARACTERS]}{hint}"
         ) from error
     except (jsonschema_rs.ReferencingError, ValueError) as error:
         raise SchemaInvalid(f"the output schema refers to what is not in it: {error}") from error
@@ -210,7 +207,3 @@ def _children(value: object) -> list[object]:
     elif isinstance(value, (list, tuple)):
         inside = value
     return [child for child in inside if isinstance(child, (Mapping, list, tuple))]
-
-
-def _pointer(path: Iterable[str | int]) -> str:
-    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path)
