@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 KIND: Final = "segment"
 """What the attempts of one of several segments are."""
+_HELD_BACK_PICTURES: Final = 4
+"""J: as many pictures later a film may be shown than it is decoded: x264 by default."""
 NOTE: Final = (
     "The medium above is part {number} of {count} of a longer one, cut out of it; it may begin and end in the middle of"
     " a sentence or scene. Tell this part alone. Times are seconds from the start of this part."
@@ -86,12 +88,18 @@ def call_about(
         input_tokens=made.input_tokens,
         unseen_tokens=made.unseen_tokens,
         estimate=Estimate(input_tokens=made.input_tokens.total, cost=bound),
-        duration_seconds=None if whole.duration_seconds is None else segment.length_seconds,
+        duration_seconds=None if whole.duration_seconds is None else _longest(segment, piece),
         kind=KIND if cut.in_segments else whole.kind,
         segment=segment.index if cut.in_segments else None,
         can_lessen=False,
         cut=None,
     )
+
+
+def _longest(segment: Segment, piece: PlannedMedia) -> float:
+    """How far the times of an answer about it may reach: a copy ends with the pictures that its last ones need."""
+    fps = piece.probed.fps if piece.probed is not None else None
+    return segment.length_seconds + (_HELD_BACK_PICTURES / fps if fps else 0.0)
 
 
 def _noted(made: Outline, segment: Segment, *, count: int) -> Outline:

@@ -9,6 +9,8 @@ import wave
 from collections import Counter
 from functools import cache
 
+import av
+
 from tests.worker.films import film
 
 PART = re.compile(r"is part (\d+) of (\d+) of a longer one")
@@ -27,9 +29,21 @@ def talk(seconds, *, beat=20, rate=8000):
     return data.getvalue()
 
 
-def long_film(path, *, seconds=600):
-    """A film of two small pictures a second with a key frame every four seconds, and its sound."""
-    return film(path, seconds=seconds, fps=2, key_every=4).read_bytes()
+def long_film(path, *, minutes=9):
+    """A film of two small pictures a second with a key frame every four seconds: one minute, again and again."""
+    minute = film(path.with_name("minute.mp4"), seconds=60, fps=2, key_every=4)
+    with av.open(str(path), "w") as out, av.open(str(minute)) as first:
+        streams = {stream.index: out.add_stream_from_template(stream) for stream in first.streams}
+        for number in range(minutes):
+            with av.open(str(minute)) as source:
+                for packet in source.demux():
+                    if packet.dts is None:
+                        continue
+                    shift = round(61 * number / packet.time_base)  # decoded before they are shown, packets would meet
+                    packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                    packet.stream = streams[packet.stream_index]
+                    out.mux(packet)
+    return path.read_bytes()
 
 
 async def asked(simulator, marker):

@@ -40,7 +40,7 @@ async def test_what_segments_tell_differently_a_text_model_makes_one_of(
     medium = {"kind": "video", **bucket.upload(f"long/{unique}.mp4", data, content_type="video/mp4")}
     await wire.publish({"request_id": unique, "media": [medium], "profile": "storyline", "instruction": unique})
     done = (await wire.completion(unique, seconds=60)).data
-    assert (done.outcome, done.coverage) == ("succeeded", "complete")
+    assert (done.outcome, done.coverage) == ("succeeded", "complete"), done.error
     assert [warning.code for warning in done.warnings] == ["price_unknown"]
     assert await asked(simulator, unique) == {0: 1, 1: 1, 2: 1, 3: 1}
     [reduction] = [one for one in done.attempts if one.kind == "reduce"]
@@ -49,8 +49,8 @@ async def test_what_segments_tell_differently_a_text_model_makes_one_of(
     assert sums([done.usage]) == sums(one.usage for one in done.attempts) == parts
     starts = [scene["start_seconds"] for scene in done.result["storyline"]]
     assert starts == sorted(starts)
-    assert starts[-1] > 400
-    assert all(scene["end_seconds"] <= 601 for scene in done.result["storyline"])
+    assert starts[-1] > 300
+    assert all(scene["end_seconds"] <= 550 for scene in done.result["storyline"])
 
 
 async def test_a_segment_whose_call_breaks_off_is_retried_alone(shared_worker, wire, simulator, bucket, spans, unique):
