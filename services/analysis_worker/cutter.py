@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
@@ -223,7 +224,7 @@ async def _start(arguments: tuple[int, int, int]) -> Process:
     try:
         return await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "analysis_worker.cut_child", *map(str, arguments)),
+            *("-m", "analysis_worker.cut_child", *map(str, (*arguments, os.getpid()))),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 import wave
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -201,6 +203,23 @@ class Store(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         return
+
+
+def test_a_child_dies_with_a_worker_that_is_killed():
+    """The child has its stdin of us, which stays open: it would wait for its job for ever."""
+    child = "[sys.executable, '-m', 'analysis_worker.cut_child', '1500000000', '60', '0', str(os.getpid())]"
+    script = f"import os, subprocess, sys; print(subprocess.Popen({child}).pid, flush=True); sys.stdin.read()"
+    worker = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with worker:
+        assert int(worker.stdout.readline()) > 0
+        worker.kill()
+        ended = threading.Thread(target=worker.stdout.read)  # at its end nobody has it open any more
+        ended.start()
+        ended.join(timeout=20)
+        is_alive = ended.is_alive()
+        worker.stdin.close()
+        ended.join()
+        assert not is_alive
 
 
 async def test_a_piece_of_a_large_object_is_read_by_ranges_and_pinned_to_its_etag(tmp_path):
