@@ -161,7 +161,8 @@ class GrowingJson:
         return True
 
     def _keep(self, text: str) -> None:
-        if self._place in {_Place.BEFORE, _Place.LIST_BEFORE, _Place.OVER}:
+        place = self._place  # no set of them: it is asked at every piece, and hashing them takes longest of all
+        if not text or place is _Place.BEFORE or place is _Place.LIST_BEFORE or place is _Place.OVER:
             return
         self._kept_characters += len(text)
         if self._kept_characters <= self._most_characters:
