@@ -17,6 +17,7 @@ from analysis_worker.errors import (
     ProviderUnreachable,
     Retryable,
 )
+from analysis_worker.ladder import Rung
 from analysis_worker.retry import RetryPolicy, next_delay
 from analysis_worker.speech import KIND as SPEECH
 
@@ -68,6 +69,16 @@ def most_used(attempts: Sequence[Attempt], *, model: str) -> int:
     asked = {(attempt.kind, attempt.segment) for attempt in attempts if attempt.kind not in {REPAIR, SPEECH}}
     groups = (of_question(attempts, model=model, kind=kind, segment=segment) for kind, segment in asked)
     return max((used(group) for group in groups), default=0)
+
+
+def is_tired(attempts: Sequence[Attempt], *, model: str, most: int) -> bool:
+    """Whether a later start leaves the model out: it had all its tries, or another was asked after its bad answers."""
+    if most_used(attempts, model=model) >= most:
+        return True
+    own = [index for index, attempt in enumerate(attempts) if attempt.model == model and attempt.kind != SPEECH]
+    if not own or attempts[own[-1]].outcome not in _NOT_GOOD:
+        return False
+    return any(attempt.reason == Rung.FALLBACK for attempt in attempts[own[-1] + 1 :])
 
 
 def counts(call: Call, fault: AnalysisError, *, in_outage: bool, is_last_model: bool) -> bool:

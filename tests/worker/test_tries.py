@@ -5,7 +5,7 @@ import pytest
 from analysis_worker import errors
 from analysis_worker.model_api import Call
 from analysis_worker.retry import RetryPolicy
-from analysis_worker.tries import Tries, counted, counts, most_used, of_question
+from analysis_worker.tries import Tries, counted, counts, is_tired, most_used, of_question
 from media_contracts import Attempt, Usage
 
 POLICY = RetryPolicy(max_attempts=5, tries_here=3, seconds_here=30)
@@ -16,10 +16,18 @@ def delay(tries, fault=None, *, is_counted=True, deadline=1e9, random=0.5):
     return tries.delay(fault, is_counted=is_counted, now=0, deadline=deadline, random=random)
 
 
-def attempt(outcome, model="a", calls=1, kind="analysis", segment=None):
+def attempt(outcome, model="a", calls=1, kind="analysis", segment=None, reason=None):
     usage = Usage.none().model_copy(update={"calls": calls})
     return Attempt(
-        number=1, kind=kind, segment=segment, model=model, outcome=outcome, usage=usage, cost=None, basis="reported"
+        number=1,
+        kind=kind,
+        segment=segment,
+        model=model,
+        outcome=outcome,
+        usage=usage,
+        cost=None,
+        basis="reported",
+        reason=reason,
     )
 
 
@@ -66,6 +74,16 @@ def test_answers_that_were_not_good_leave_fewer_tries_and_no_longer_pauses():
 def test_a_model_whose_answers_were_not_good_has_had_its_tries():
     attempts = [attempt("answer_truncated"), *[attempt("answer_wrong_shape", kind="repair")] * 2, attempt("stream_cut")]
     assert most_used([*attempts, attempt("provider_throttled")], model="a") == 4
+
+
+def test_a_model_that_was_left_for_its_answers_is_not_asked_by_a_later_start():
+    bad, broken = attempt("answer_wrong_shape"), attempt("stream_cut")
+    other = [attempt("abandoned", model="b", reason="fallback")]
+    assert is_tired([bad, *other], model="a", most=5)
+    assert not is_tired([bad, *other], model="b", most=5)
+    assert not is_tired([bad], model="a", most=5)
+    assert not is_tired([bad, broken, *other], model="a", most=5)  # its trouble may be over by then
+    assert is_tired([broken] * 5, model="a", most=5)
 
 
 def test_uncounted_tries_go_on_to_the_deadline():

@@ -34,7 +34,7 @@ from analysis_worker.pipeline.speaking import NOT_SPOKEN, Spoken
 from analysis_worker.plan import plan
 from analysis_worker.segment_media import SegmentStore
 from analysis_worker.speech import SpokenAfter
-from analysis_worker.tries import most_used
+from analysis_worker.tries import is_tired
 from analysis_worker.validate import judge
 from analysis_worker.values import AnalysisPlan, Delivery, Findings, Job, Stage
 
@@ -111,13 +111,13 @@ class Answering:
     _too_long: AnalysisError | None = None
 
     def __post_init__(self) -> None:
-        """Go on as earlier starts did; leave out the models that have had all their tries in earlier starts."""
+        """Go on as earlier starts did; leave out the models that earlier starts were done with."""
         line, claim = self.line, self.claim
         self._less_media = any(one.reason == Rung.LESS_MEDIA for one in claim.attempts)
         self._models = Candidates(
             self.job.request,
             default_model=line.planner.default_model,
-            is_tired=lambda name: most_used(claim.attempts, model=name) >= line.policy.max_attempts,
+            is_tired=lambda name: is_tired(claim.attempts, model=name, most=line.policy.max_attempts),
             begun=next((one.model for one in reversed(claim.attempts) if one.segment is not None), None),
         )
 
