@@ -17,11 +17,12 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from analysis_worker.errors import ScratchTooSmall
+from analysis_worker.errors import ScratchTooSmall, Stopped
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+FOLDER: Final = "media-analysis-scratch"
 _LOCK: Final = "lock"
 
 
@@ -116,7 +117,7 @@ def scratch_folder(parent: Path, *, name: str) -> Iterator[Path]:
 
     `name` is one that no other process has. A lock tells who lives: it ends with its process, however that ends.
     """
-    parent.mkdir(parents=True, exist_ok=True)
+    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = parent / name
     with ExitStack() as held:
         with (parent / _LOCK).open("a") as setup:
@@ -133,9 +134,19 @@ def scratch_folder(parent: Path, *, name: str) -> Iterator[Path]:
 
 @contextmanager
 def own_scratch_folder() -> Iterator[Path]:
-    """That of this process, below the folder for temporary files (TMPDIR)."""
-    parent = Path(tempfile.gettempdir()) / "media-analysis-scratch"
-    with scratch_folder(parent, name=f"{os.getpid()}-{uuid.uuid4().hex}") as folder:
+    """That of this process, below the folder for temporary files (TMPDIR).
+
+    :raises Stopped: when nothing can be written there.
+    """
+    # One for each user: what another one has made there cannot be opened.
+    parent = Path(tempfile.gettempdir()) / f"{FOLDER}-{os.getuid()}"
+    with ExitStack() as held:
+        try:
+            folder = held.enter_context(scratch_folder(parent, name=f"{os.getpid()}-{uuid.uuid4().hex}"))
+        except OSError as fault:
+            raise Stopped(
+                f"{parent}: {fault.strerror or fault}: name a folder that can be written in TMPDIR"
+            ) from fault
         yield folder
 
 

@@ -31,4 +31,15 @@ def test_analyze_asks_about_a_long_recording_in_segments(
     assert (done["outcome"], done["media"][0]["delivery"], len(done["segments"])) == ("succeeded", "segmented", 3)
     starts = [cue["start_seconds"] for cue in done["result"]["cues"]]
     assert starts == pytest.approx(list(range(0, 300, 20)), abs=0.1)
-    assert [path.name for path in (tmp_path / "scratch" / "media-analysis-scratch").iterdir()] == ["lock"]
+    [folder] = (tmp_path / "scratch").glob("media-analysis-scratch-*")
+    assert [path.name for path in folder.iterdir()] == ["lock"]
+
+
+def test_a_folder_that_cannot_be_written_is_named_with_its_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "talk.wav").write_bytes(talk(3))
+    (tmp_path / "scratch").write_text("no folder")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    assert main(["analyze", str(tmp_path / "talk.wav"), "--model", "qwen3.5-omni-plus"]) != 0
+    assert "TMPDIR" in capsys.readouterr().err
