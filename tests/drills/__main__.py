@@ -79,14 +79,16 @@ async def _drill(drill: Drill, folder: Path, *, stack: str, size: str, seed: int
 
 
 def _commit() -> str:
-    found = subprocess.run(
-        ["git", "describe", "--always", "--abbrev=12", "--dirty=-changed"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return found.stdout.strip() or "unknown"
+    """The commit that was drilled, `-changed` when its files were; the reports that drills write are not among them."""
+    named = _git("describe", "--always", "--abbrev=12")
+    if named.returncode:
+        return "unknown"
+    is_changed = _git("diff", "--quiet", "HEAD", "--", ".", f":!{REPORTS.relative_to(ROOT)}").returncode
+    return named.stdout.strip() + ("-changed" if is_changed else "")
+
+
+def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 if __name__ == "__main__":
