@@ -44,13 +44,22 @@ def shifted(value: Any, *, timelines: Sequence[str], by_seconds: float) -> Any:
 
 def in_whole_seconds(value: Any, *, schema: Mapping[str, Any]) -> Any:
     """The answer with its times rounded where the schema wants whole numbers: pieces begin between two seconds."""
-    names = [name for name in _TIMES if _is_whole(schema, name)]
+    return rounded(value, whole_times(schema))
+
+
+def whole_times(schema: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of times that the schema wants as whole numbers."""
+    return tuple(name for name in _TIMES if _is_whole(schema, name))
+
+
+def rounded(value: Any, names: Sequence[str]) -> Any:
+    """The answer with the times of these names rounded."""
     if not names:
         return value
-    rounded = deepcopy(value)
-    for item in _objects(rounded):
+    made = deepcopy(value)
+    for item in _objects(made):
         item |= {name: round(item[name]) for name in names if isinstance(item.get(name), float)}
-    return rounded
+    return made
 
 
 def timelines_of(schema: Mapping[str, Any]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import orjson
 
-from analysis_worker.absolute_times import shifted
+from analysis_worker.absolute_times import rounded, shifted, whole_times
 from analysis_worker.completion import request_ref
 from analysis_worker.field_schemas import FieldSchemas, field_schemas
 from analysis_worker.progress_fields import ProgressFields
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 MOST_BYTES: Final = 256 * 1024
 """Every event repeats what is known so far; a second of 64 requests must not be spent on writing it down."""
+_OURS: Final = {"event": "internal_error", "stage": "progress"}
+"""Logged of a fault of ours here, which must not become the answer's."""
 _DIGITS_BYTES: Final = 64
 """Attempt, sequence, segment and stage may have more characters than in the event that was weighed."""
 
@@ -125,26 +127,40 @@ class Progress:
         telling = self._begin(number, plan.segment)
         if plan.profile.free_text or self._room_bytes <= 0:
             return None
-        reader = ProgressFields(
+        try:
+            read = self._reader(plan, timelines=timelines, by_seconds=by_seconds)
+        except Exception:
+            log.exception("unforeseen", extra=_OURS)
+            return None
+        is_broken = False
+        unread = plan.prefix  # told with the first new words: until then the call's number may be given away
+
+        def take(text: str) -> None:
+            nonlocal unread, is_broken
+            said, unread = unread + text, ""
+            try:
+                if not is_broken:
+                    self._take(telling, read(said))
+            except Exception:
+                is_broken = True
+                log.exception("unforeseen", extra=_OURS)
+
+        return take
+
+    def _reader(
+        self, plan: AnalysisPlan, *, timelines: Sequence[str], by_seconds: float
+    ) -> Callable[[str], dict[str, Any]]:
+        """What makes fields of the next text of an answer, with their times as the result will have them."""
+        fields = ProgressFields(
             self._schemas_of(plan.schema),
             timelines=plan.timelines,
             duration_seconds=plan.duration_seconds,
             most_characters=self._room_bytes,
         )
-
-        def take(text: str) -> None:
-            nonlocal reader
-            try:
-                fields = reader.feed(text)
-                if fields and (by_seconds or plan.segment is not None):
-                    fields = _moved(fields, timelines=timelines, by_seconds=by_seconds)
-            except Exception:  # a fault of ours here must not become the answer's
-                log.exception("unforeseen", extra={"event": "internal_error", "stage": "progress"})
-                return
-            self._take(telling, fields)
-
-        take(plan.prefix)
-        return take
+        if not timelines or (by_seconds == 0 and plan.segment is None):
+            return fields.feed
+        whole = whole_times(plan.schema.document)
+        return lambda text: _moved(fields.feed(text), timelines=timelines, by_seconds=by_seconds, whole=whole)
 
     def _begin(self, number: int, segment: int | None) -> _Telling:
         """The notes of a new attempt."""
@@ -237,11 +253,14 @@ class Progress:
         )
 
 
-def _moved(fields: dict[str, Any], *, timelines: Sequence[str], by_seconds: float) -> dict[str, Any]:
+def _moved(
+    fields: dict[str, Any], *, timelines: Sequence[str], by_seconds: float, whole: Sequence[str]
+) -> dict[str, Any]:
     """The fields with their times as the result will have them."""
     moved = {}
     for pointer, value in fields.items():
         name, _, index = pointer[1:].partition("/")
-        inside = shifted({name: [value] if index else value}, timelines=timelines, by_seconds=by_seconds)[name]
+        placed = shifted({name: [value] if index else value}, timelines=timelines, by_seconds=by_seconds)
+        inside = rounded(placed, whole)[name]
         moved[pointer] = inside[0] if index else inside
     return moved

@@ -245,6 +245,18 @@ async def test_each_segment_is_told_for_itself_with_times_of_the_whole():
     assert len({decode_progress(record).event_id for record in notes.records}) == len(notes.records)
 
 
+@pytest.mark.parametrize(("kind", "told"), [("number", 612.3), ("integer", 612)])
+async def test_the_times_of_a_clip_are_told_as_the_result_has_them(kind, told):
+    cue = {"type": "object", "properties": {"start_seconds": {"type": kind}}}
+    schema = compile_schema({"properties": {"cues": {"type": "array", "items": cue}, "start_seconds": {"type": kind}}})
+    notes = Notes()
+    with Request(notes) as request:
+        take = request.progress.attempt(plan(schema=schema), 1, timelines=("**",), by_seconds=600.3)
+        take('{"cues": [{"start_seconds": 12}], "start_seconds": 12}')
+        await until(lambda: notes.told and notes.told[-1].fields)
+    assert notes.told[-1].fields == {"/cues/0": {"start_seconds": told}, "/start_seconds": told}
+
+
 async def test_what_does_not_fit_the_topic_is_left_out_and_what_was_told_stays():
     notes = Notes()
     with Request(notes, most_bytes=2_000) as request:
