@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -55,7 +56,8 @@ def film_look(job: dict[str, Any]) -> dict[str, Any]:
         if film is None:
             return {"key_frames": None, "copies": sound.codec_context.name in _RECORDINGS}
         copies = film_is_copied(container, film)
-        return {"key_frames": list(_key_frames(container, film, job)) if copies else [], "copies": copies}
+        keys = islice(_key_frames(container, film, job), _MOST_KEY_FRAMES) if copies else ()
+        return {"key_frames": list(keys), "copies": copies}
 
 
 def cut_film(job: dict[str, Any]) -> dict[str, Any]:
@@ -113,10 +115,12 @@ def _write(
 ) -> Fraction | None:
     """Mux what lies before `end`; the instant that is the piece's zero, or None when there was nothing."""
     early: list[tuple[Track, Any]] = []
+    goes_on = False
     for packet in container.demux([track.source for track in tracks.values()]):
         if packet.dts is None and packet.pts is None:
             continue  # the demuxer's farewell
         track = tracks[packet.stream.index]
+        goes_on = goes_on or track.instant(packet) >= end
         if track.instant(packet) > end + _INTERLEAVED_SECONDS:
             break
         if base is None and track is leader and track.opens(packet):
@@ -130,11 +134,12 @@ def _write(
         out.mux(track.take(packet, base))
         if all(other.is_over for other in tracks.values()):
             break
-    if base is None or not leader.has_begun:
+    if base is None:
         return None
+    goes_on = goes_on or any(track.has_begun for track in tracks.values() if track is not leader)
     for track in tracks.values():
-        out.mux(track.rest(base))
-    return base
+        out.mux(track.rest(base, goes_on=goes_on))
+    return base if leader.has_begun else None
 
 
 def _track(
@@ -183,7 +188,7 @@ def _key_frames(container: Any, film: Any, job: dict[str, Any]) -> Iterator[floa
     if not spacing or known[-1] - zero < length - 3 * spacing - 1:  # it goes as far as the file was read
         known = sorted(_found(container, film, Fraction(job["step_seconds"]), zero, length))
     last = None
-    for seconds in (round(max(float(instant - zero), 0.0), 6) for instant in known[:_MOST_KEY_FRAMES]):
+    for seconds in (round(max(float(instant - zero), 0.0), 6) for instant in known):
         if last is None or seconds >= last + _LEAST_KEY_SPACING_SECONDS:
             yield seconds
             last = seconds

@@ -62,7 +62,7 @@ class CopiedTrack:
         packet.stream = self._out
         return [packet]
 
-    def rest(self, base: Fraction) -> list[Any]:  # noqa: ARG002 - as the encoded tracks
+    def rest(self, base: Fraction, *, goes_on: bool) -> list[Any]:  # noqa: ARG002 - as the encoded tracks
         """Nothing is held back."""
         return []
 
@@ -89,24 +89,32 @@ class _EncodedTrack:
         """What the encoder gives for one packet."""
         return [] if self.is_over else list(self._encoded(self._decoded(packet), base))
 
-    def rest(self, base: Fraction) -> list[Any]:
-        """What decoder and encoder still hold."""
+    def rest(self, base: Fraction, *, goes_on: bool) -> list[Any]:
+        """What decoder and encoder still hold; `goes_on` says that the medium has not ended before the piece."""
         held = [] if self.is_over else list(self._encoded(self._decoded(None), base))
+        held += self._filled(base) if goes_on else []
         return [*held, *(self._stream.encode(None) if self.has_begun else [])]
 
     def _decoded(self, packet: Any) -> list[Any]:
         try:
-            return list(self.source.codec_context.decode(packet))
+            frames = list(self.source.codec_context.decode(packet))
         except av.error.InvalidDataError:
             # One bad packet is no bad film, and after a seek the first ones may lack what they refer to.
             self._broken += 1
             if self._broken > _MOST_BROKEN_PACKETS:
                 raise
             return []
+        for frame in frames:
+            if frame.time_base is None:  # PyAV takes it from the packet, and there is none at the end
+                frame.time_base = self.source.time_base
+        return frames
 
     def _encoded(self, frames: list[Any], base: Fraction) -> Iterator[Any]:
         for frame in frames:
-            if frame.pts is None or self._is_early(frame, base):
+            if frame.pts is None:
+                continue
+            if self._is_early(frame, base):
+                self._pass(frame)
                 continue
             if frame.pts * frame.time_base >= self._end:
                 self.is_over = True
@@ -115,6 +123,13 @@ class _EncodedTrack:
 
     def _is_early(self, frame: Any, base: Fraction) -> bool:
         return bool(frame.pts * frame.time_base < base)
+
+    def _pass(self, frame: Any) -> None:
+        """Told of every frame before the piece."""
+
+    def _filled(self, base: Fraction) -> list[Any]:  # noqa: ARG002 - of pictures alone
+        """What is to be seen where nothing came."""
+        return []
 
     def _encode(self, frame: Any, base: Fraction) -> list[Any]:
         raise NotImplementedError
@@ -134,11 +149,33 @@ class EncodedFilm(_EncodedTrack):
         stream.codec_context.thread_count = context.thread_count = 1  # each thread holds pictures of its own
         super().__init__(source, stream, start=start, end=end)
         self._last: int | None = None
+        self._seen: Any = None
+
+    def _pass(self, frame: Any) -> None:
+        self._seen = frame
 
     def _encode(self, frame: Any, base: Fraction) -> list[Any]:
         tick = round((frame.pts * frame.time_base - base) * self._rate)
         if self._last is not None and tick <= self._last:
             return []  # of pictures that come faster than the rate the first is kept
+        before = self._picture(0) if self._last is None and tick > 1 and self._seen is not None else []
+        self._seen = frame
+        return [*before, *self._picture(tick)]
+
+    def _filled(self, base: Fraction) -> list[Any]:
+        """The picture that was there before, where none came, and the last one again where it stands to the end.
+
+        Slides stand for minutes, with no picture in between.
+        """
+        stands, end = self.is_over or self._last is None, int((self._end - base) * self._rate) - 1
+        packets = self._picture(0) if self._last is None and self._seen is not None else []
+        if self._last is not None and stands and end - self._last > self._rate:
+            packets += self._picture(end)
+        return packets
+
+    def _picture(self, tick: int) -> list[Any]:
+        """What was seen last, at that tick."""
+        frame = self._seen
         if not self.has_begun and frame.rotation:
             self._stream.set_display_rotation(frame.rotation)
         self._last, self.has_begun = tick, True

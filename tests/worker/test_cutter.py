@@ -84,6 +84,31 @@ async def test_a_film_is_encoded_where_no_key_frame_is_near(tmp_path, suffix, co
     require_in_step(made, start=7.3, end=12.1)
 
 
+async def test_a_film_is_encoded_up_to_its_last_picture_whatever_its_decoder_still_holds(tmp_path):
+    path = film(tmp_path / "film.mp4", seconds=6)  # with pictures that refer to later ones, as x264 makes them
+    made = await cut(source_of(path), tmp_path / "piece", 0, 6, Cut.ENCODE)
+    require_in_step(made, start=0, end=6)
+
+
+@pytest.mark.parametrize("sound", ["aac", None])
+@pytest.mark.parametrize(("start", "end", "shown"), [(0, 10, [0, 7]), (8, 13, [7]), (10, 20, [7, 14]), (22, 27, [21])])
+async def test_a_slide_is_seen_in_a_segment_that_begins_while_it_stands(tmp_path, start, end, shown, sound):
+    """One picture in seven seconds: a talk's slides, of which a segment may have none of its own."""
+    gaps = [tick for tick in range(280) if tick % 70]
+    path = film(tmp_path / "slides.mp4", seconds=28.1, gaps=gaps[:-1], sound=sound)
+    made = await cut(source_of(path), tmp_path / "piece", start, end, Cut.ENCODE)
+    seen = pictures(made.path)
+    assert (seen[0][0], made.start_seconds) == (0, start)
+    assert sorted({second for _, second in seen}) == shown
+    assert end - start - 2 <= seen[-1][0] < end - start
+
+
+async def test_every_picture_may_be_a_key_frame_and_the_film_long(tmp_path):
+    path = film(tmp_path / "film.mkv", seconds=700, fps=30, size=(16, 16), key_every=1 / 30, sound=None)
+    look = await Cutter().look(source_of(path))
+    assert look.key_frames[-1] > 698
+
+
 async def test_the_segments_of_a_film_together_show_every_second(tmp_path):
     path = film(tmp_path / "film.mp4", seconds=30, key_every=2, fps=5)
     look = await Cutter().look(source_of(path))
