@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis_worker.errors import AnswerNotJson, AnswerWrongShape
 from analysis_worker.field_schemas import field_schemas
 from analysis_worker.growing_json import GrowingJson
+from analysis_worker.json_inside import take_json_inside
 from analysis_worker.profiles import load_profiles
 from analysis_worker.progress_fields import ProgressFields
 from analysis_worker.schemas import compile_schema
@@ -254,6 +256,23 @@ def test_every_prefix_and_every_fault_tells_a_part_of_what_the_whole_tells(case,
     assert prefix.items() <= whole.items() or all(same(whole[pointer], value) for pointer, value in prefix.items())
     broken = fields_of(text[:end] + data.draw(st.text(alphabet='{}[]",:\\1n', max_size=4)) + text[end:], schema)
     assert all(same(broken[pointer], value) for pointer, value in prefix.items())
+
+
+PROSE = st.text(alphabet='ab `[]{}",:1\\n', max_size=12)
+
+
+@settings(max_examples=150, deadline=None)
+@given(growing(), PROSE, PROSE, st.integers(1, 9))
+def test_what_was_told_of_an_answer_that_is_taken_is_in_what_is_taken(case, before, after, size):
+    document, schema, _, _ = case
+    text = before + json.dumps(document) + after
+    compiled = compile_schema(schema)
+    told = fields_of(text, schema, size=size)
+    try:
+        taken = take_json_inside(text, check=compiled.faults).value
+    except (AnswerNotJson, AnswerWrongShape):
+        return
+    assert all(same(at(taken, pointer), value) for pointer, value in told.items())
 
 
 @given(st.lists(st.text(alphabet='{}[]",:\\ \n1etrufalsn', max_size=8), max_size=30))
