@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Final
 
+from analysis_worker.pointer import at
 from analysis_worker.schema_references import target
 
 if TYPE_CHECKING:
@@ -76,13 +77,6 @@ def timelines_of(schema: Mapping[str, Any]) -> tuple[str, ...]:
                 found[f"{pointer}/{name}"] = None
             looks += [(f"{pointer}/{name}", form) for form in forms][: max(_MOST_LOOKS - len(looks), 0)]
     return tuple(found)
-
-
-def at(value: object, pointer: str) -> object:
-    """What a pointer leads to through objects; None where it leads nowhere."""
-    for step in pointer.split("/")[1:]:
-        value = value.get(step) if isinstance(value, Mapping) else None
-    return value
 
 
 def _shift(item: dict[str, Any], by_seconds: float) -> None:

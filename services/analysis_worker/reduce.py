@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from analysis_worker.absolute_times import EVERYWHERE, at, in_whole_seconds
+from analysis_worker.absolute_times import EVERYWHERE, in_whole_seconds
+from analysis_worker.pointer import at
 from analysis_worker.prompt import build_messages
 from analysis_worker.schemas import compile_schema
 from analysis_worker.seams import Telling, sewn

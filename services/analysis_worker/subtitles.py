@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from analysis_worker.pointer import at, subschema
 from media_contracts import WarningInfo
 
 if TYPE_CHECKING:
@@ -74,12 +75,10 @@ def write_subtitles(value: object, pointer: str) -> Subtitles:
 
 
 def _files(value: object, pointer: str) -> tuple[SubtitleFile, ...]:
-    found = value
-    for step in pointer.split("/")[1:]:
-        found = found.get(step) if isinstance(found, Mapping) else None
+    found = at(value, pointer)
     if not isinstance(found, list):
         raise CuesUnusable(f"the answer has no list at {pointer}")
-    cues = read_cues(found, at=pointer)
+    cues = read_cues(found, place=pointer)
     return (
         SubtitleFile(role=SRT, content_type=SRT_TYPE, suffix=".srt", body=to_srt(cues).encode()),
         SubtitleFile(role=WEBVTT, content_type=WEBVTT_TYPE, suffix=".vtt", body=to_webvtt(cues).encode()),
@@ -88,30 +87,23 @@ def _files(value: object, pointer: str) -> tuple[SubtitleFile, ...]:
 
 def are_cues(schema: Mapping[str, Any], pointer: str) -> bool:
     """Whether a pointer leads, by `properties` alone, to a list of items that must have start, end and text."""
-    for step in pointer.split("/")[1:]:
-        properties = schema.get("properties")
-        inner = properties.get(step) if isinstance(properties, Mapping) else None
-        if not isinstance(inner, Mapping):
-            return False
-        schema = inner
-    items = schema.get("items")
-    required = items.get("required") if isinstance(items, Mapping) else None
+    required = at(subschema(schema, pointer), "/items/required")
     return isinstance(required, list) and {*_TIMES, "text"} <= set(required)
 
 
-def read_cues(items: Sequence[object], *, at: str = "") -> tuple[Cue, ...]:
+def read_cues(items: Sequence[object], *, place: str = "") -> tuple[Cue, ...]:
     """Return the cues of an answer's list (start_seconds, end_seconds, text), the earliest first.
 
     A cue of no length lasts a millisecond (WebVTT demands an end after the start); one without text is left out.
 
-    :raises CuesUnusable: for an item that is no cue; `at` is the list's path, for the message.
+    :raises CuesUnusable: for an item that is no cue; `place` is the list's path, for the message.
     """
     cues = []
     for index, item in enumerate(items):
-        start_seconds, end_seconds = (_seconds(item, name, f"{at}/{index}") for name in _TIMES)
+        start_seconds, end_seconds = (_seconds(item, name, f"{place}/{index}") for name in _TIMES)
         text = item.get("text") if isinstance(item, Mapping) else None
         if not isinstance(text, str):
-            raise CuesUnusable(f"{at}/{index}/text is no text")
+            raise CuesUnusable(f"{place}/{index}/text is no text")
         start_ms = max(round(start_seconds * 1_000), 0)
         end_ms = max(round(end_seconds * 1_000), start_ms + 1)
         if cleaned := _clean(text):
@@ -134,12 +126,12 @@ def to_webvtt(cues: Sequence[Cue]) -> str:
     return "\n".join(["WEBVTT\n", *blocks])
 
 
-def _seconds(item: object, name: str, at: str) -> float:
+def _seconds(item: object, name: str, place: str) -> float:
     found = item.get(name) if isinstance(item, Mapping) else None
     if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
-        raise CuesUnusable(f"{at}/{name} is no number of seconds")
+        raise CuesUnusable(f"{place}/{name} is no number of seconds")
     if abs(found) >= _MOST_SECONDS:
-        raise CuesUnusable(f"{at}/{name} is {found:g}: subtitles take less than {_MOST_SECONDS:,} seconds")
+        raise CuesUnusable(f"{place}/{name} is {found:g}: subtitles take less than {_MOST_SECONDS:,} seconds")
     return float(found)
 
 

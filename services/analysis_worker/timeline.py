@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from analysis_worker.pointer import at
 from media_contracts import Fault
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def timeline_faults(
     `duration_seconds` is that of the medium that the times are of; None: unknown, or of more than one.
     """
     latest = None if duration_seconds is None else duration_seconds + SLACK_SECONDS
-    found = (fault for pointer in timelines for fault in _faults(_at(value, pointer), pointer, latest))
+    found = (fault for pointer in timelines for fault in _faults(at(value, pointer), pointer, latest))
     return tuple(islice(found, _MOST_FAULTS))
 
 
@@ -48,12 +49,6 @@ def _faults(items: object, pointer: str, latest_seconds: float | None) -> Iterat
             if latest_seconds is not None and instant is not None and instant > latest_seconds:
                 yield Fault(path=f"{at}/{name}", message=f"must be at most {latest_seconds:g}: the medium is no longer")
         before = max(before, start if start is not None else before)
-
-
-def _at(value: object, pointer: str) -> object:
-    for step in pointer.split("/")[1:]:
-        value = value.get(step) if isinstance(value, dict) else None
-    return value
 
 
 def _seconds(value: object) -> float | None:
