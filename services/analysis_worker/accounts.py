@@ -160,7 +160,7 @@ class Accounts:
             amount=format_amount(sum(by.values(), Decimal(0))),
             currency=first.currency,
             by={part: format_amount(amount) for part, amount in by.items()},
-            price_list=first.price_list,
+            price_list=", ".join(dict.fromkeys(cost.price_list for cost in known)),
             tariff=first.tariff,
         )
 

@@ -6,8 +6,9 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
-from analysis_worker.errors import AnswerEmpty
+from analysis_worker.errors import AnswerEmpty, ProviderRefused
 from analysis_worker.ladder import (
+    AskFallback,
     AskLonger,
     AskWithFaults,
     ContinueFrom,
@@ -48,6 +49,8 @@ def next_step(
     """
     if plan.kind == SPEECH or (plan.profile.free_text and isinstance(fault, AnswerEmpty)):
         return LeaveToRetry(fault=fault)
+    if plan.is_repair and isinstance(fault, ProviderRefused) and means.has_fallback:
+        return AskFallback(fault=fault)  # what is refused is what the ladder changed, not the request
     return remedy(fault, answer=answer, tried=tried_in(asked), means=means)
 
 

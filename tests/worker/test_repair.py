@@ -9,8 +9,8 @@ import pytest
 
 from analysis_worker.accounts import Accounts
 from analysis_worker.catalogue import load_catalogue
-from analysis_worker.errors import AnswerEmpty, AnswerTruncated, AnswerWrongShape
-from analysis_worker.ladder import AskLonger, AskWithFaults, ContinueFrom, LeaveToRetry, Means
+from analysis_worker.errors import AnswerEmpty, AnswerTruncated, AnswerWrongShape, ProviderRefused
+from analysis_worker.ladder import AskFallback, AskLonger, AskWithFaults, ContinueFrom, GiveUp, LeaveToRetry, Means
 from analysis_worker.profiles import load_profiles
 from analysis_worker.prompt import Message, TextPart
 from analysis_worker.repair import affordable_tokens, next_step, repaired, resumed
@@ -118,3 +118,12 @@ def test_reading_aloud_and_free_words_have_no_ladder(plan):
     free = replace(plan, profile=PROFILES.get("converse"))
     assert next_step(free, empty, answer=None, asked=(), means=AMPLE) == LeaveToRetry(fault=empty)
     assert isinstance(next_step(free, AnswerTruncated("x"), answer=None, asked=(), means=AMPLE), AskLonger)
+
+
+def test_a_repair_that_is_refused_leaves_the_request_to_the_next_model(plan):
+    refused = ProviderRefused("Range of max_tokens should be [1, 200]", http_status=400)
+    longer = repaired(plan, AskLonger(max_output_tokens=1024), bound=BOUND)
+    more = replace(AMPLE, has_fallback=True)
+    assert isinstance(next_step(longer, refused, answer=None, asked=(), means=more), AskFallback)
+    assert isinstance(next_step(longer, refused, answer=None, asked=(), means=AMPLE), GiveUp)
+    assert isinstance(next_step(plan, refused, answer=None, asked=(), means=more), GiveUp)
