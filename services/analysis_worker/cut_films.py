@@ -47,6 +47,9 @@ _SEEK_SECONDS: Final = Fraction(1, 500)
 _BROADCAST_SECONDS: Final = 10
 _LEAST_KEY_SPACING_SECONDS: Final = 0.5
 _MOST_KEY_FRAMES: Final = 20_000
+_UNTOLD: Final = {"mp3", "aac"}
+"""Formats whose length is guessed from the first packets, unless a header of an MP3 tells it."""
+_DIGITS: Final = 6
 
 
 def film_look(job: dict[str, Any]) -> dict[str, Any]:
@@ -54,10 +57,11 @@ def film_look(job: dict[str, Any]) -> dict[str, Any]:
     with opened_film(job, b"", named=lambda reason: _named(job, reason)) as container:
         film, sound = _streams(container, job["kind"])
         if film is None:
-            return {"key_frames": None, "copies": sound.codec_context.name in _RECORDINGS}
+            copies, length = sound.codec_context.name in _RECORDINGS, _length_told(container, sound)
+            return {"key_frames": None, "copies": copies, "duration_seconds": length}
         copies = film_is_copied(container, film)
         keys = islice(_key_frames(container, film, job), _MOST_KEY_FRAMES) if copies else ()
-        return {"key_frames": list(keys), "copies": copies}
+        return {"key_frames": list(keys), "copies": copies, "duration_seconds": None}
 
 
 def cut_film(job: dict[str, Any]) -> dict[str, Any]:
@@ -177,6 +181,23 @@ def _seek(container: Any, instant: Fraction) -> None:
         container.seek(int((instant - before) * av.time_base), backward=True)
     except av.error.FFmpegError:
         return  # it cannot: read from where it stands, and leave out what comes before
+
+
+def _length_told(container: Any, sound: Any) -> float | None:
+    """How long a recording is whose file does not say so, by reading it to its end; null where the file does say it.
+
+    FFmpeg takes such a file for as dense as its first packets: one that begins with silence lasts 20 times as long.
+    """
+    if container.format.name not in _UNTOLD:
+        return None
+    last: Any = None
+    for packet in container.demux(sound):
+        if packet.pts is not None:
+            last = packet
+    if last is None:
+        return None
+    first = sound.start_time or 0
+    return round(float((last.pts + (last.duration or 0) - first) * last.time_base), _DIGITS)
 
 
 def _key_frames(container: Any, film: Any, job: dict[str, Any]) -> Iterator[float]:

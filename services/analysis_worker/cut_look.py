@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
 from analysis_worker.absolute_times import EVERYWHERE, timelines_of
@@ -25,14 +26,15 @@ if TYPE_CHECKING:
     from analysis_worker.values import AnalysisPlan, PlannedMedia
     from media_contracts import AnalysisRequested
 
+_NEAR_SECONDS: Final = 0.5
 NOWHERE: Final = FilmLook(key_frames=None, copies=False)
 """As of a medium that cannot be copied."""
 
 
 async def cut_plan(
     request: AnalysisRequested, plan: AnalysisPlan, wishes: Wishes, *, planner: Planner, day: date
-) -> CutPlan | None:
-    """How the request's long medium is cut; None: nothing is.
+) -> tuple[AnalysisPlan, CutPlan | None]:
+    """The plan, and how its long medium is cut; None: nothing is. A look may show another length than the probe did.
 
     Raises what `choose_cut`, `require_scratch` and `Cutter.look` raise.
     """
@@ -43,7 +45,7 @@ async def cut_plan(
                 f"the profile {plan.profile.name!r} answers in speech in the same call, and then a medium is sent whole;"
                 " leave out clip or speech"
             )
-        return None
+        return plan, None
     choice = choose_cut(
         plan.media[: len(request.media)],
         card=plan.card,
@@ -53,7 +55,7 @@ async def cut_plan(
         in_one_call=plan.profile.free_text,
     )
     if choice is None:
-        return None
+        return plan, None
     medium = plan.media[choice.media_index]
     source = film_source(planner.store, medium, choice.media_index)
     probed = medium.probed
@@ -61,6 +63,9 @@ async def cut_plan(
         raise ValueError(f"media[{choice.media_index}] was chosen to be cut and was not probed")
     # What is encoded anyway is not looked at.
     look = NOWHERE if isinstance(choice.shape, Shrunk) else await planner.cutter.look(source)
+    if look.duration_seconds and abs(look.duration_seconds - (probed.duration_seconds or 0.0)) > _NEAR_SECONDS:
+        told = _as_long_as(plan, choice.media_index, look.duration_seconds)
+        return await cut_plan(request, told, wishes, planner=planner, day=day)
     cut = CutPlan(
         media_index=choice.media_index,
         segments=cut_up(
@@ -76,7 +81,21 @@ async def cut_plan(
         reduce_model=_reducer(request, plan, planner=planner, day=day),
     )
     require_scratch(plan, cut, source, public=planner.store.public, scratch_bytes=planner.scratch_bytes)
-    return cut
+    return plan, cut
+
+
+def _as_long_as(plan: AnalysisPlan, index: int, seconds: float) -> AnalysisPlan:
+    """The plan with the medium's true length."""
+    medium = plan.media[index]
+    if medium.probed is None:
+        return plan
+    told = replace(medium, probed=replace(medium.probed, duration_seconds=seconds))
+    return replace(
+        plan,
+        media=(*plan.media[:index], told, *plan.media[index + 1 :]),
+        # Given at all, it is that of the only medium that has one.
+        duration_seconds=None if plan.duration_seconds is None else seconds,
+    )
 
 
 def _reducer(request: AnalysisRequested, plan: AnalysisPlan, *, planner: Planner, day: date) -> str:

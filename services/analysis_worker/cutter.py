@@ -72,6 +72,8 @@ class FilmLook:
 
     key_frames: tuple[float, ...] | None
     copies: bool
+    duration_seconds: float | None = None
+    """How long it is, where the probe could only guess it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,7 +132,11 @@ class Cutter:
         job = {"step_seconds": step_seconds}
         facts = await self._run(source, job, turns=self._look_turns, length_seconds=0.0, out_bytes=0)
         keys = facts["key_frames"]
-        return FilmLook(key_frames=None if keys is None else tuple(keys), copies=facts["copies"])
+        return FilmLook(
+            key_frames=None if keys is None else tuple(keys),
+            copies=facts["copies"],
+            duration_seconds=facts["duration_seconds"],
+        )
 
     async def cut(self, order: CutOrder) -> CutFile:
         """Write the piece; no file is left behind when it fails.

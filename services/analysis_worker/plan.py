@@ -112,7 +112,7 @@ async def _counted(
 ) -> AnalysisPlan:
     """The plan with its messages, counts and bound, of one call or of all into which a medium is cut."""
     card, day = base.card, now.astimezone(UTC).date()
-    cut = await cut_plan(request, base, wishes, planner=planner, day=day)
+    base, cut = await cut_plan(request, base, wishes, planner=planner, day=day)
     if cut is not None:
         return bounded(
             request,

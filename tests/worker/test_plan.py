@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import random
 import struct
 import tempfile
 import wave
 import zlib
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
+from av import AudioFrame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -128,6 +132,33 @@ def planned(pictures=(), *, now=NOW, spent=None, allowed="local/*", sounds=0, pa
             speeds=SPEEDS,
         )
         return CHILD.runner.run(plan(job, planner=planner, now=now, spent=spent))
+
+
+def told_by_nobody(path, *, quiet_seconds, loud_seconds):
+    """A stream of AAC, whose length is guessed from its first packets: silence takes next to no bytes."""
+    loud = random.Random(0).randbytes(16_000)
+    with av.open(str(path), "w", format="adts") as container:
+        stream = container.add_stream("aac", rate=8000, layout="mono")
+        for second in range(quiet_seconds + loud_seconds):
+            frame = AudioFrame(format="s16", layout="mono", samples=8000)
+            frame.planes[0].update(
+                (bytes(16_000) if second < quiet_seconds else loud).ljust(frame.planes[0].buffer_size)
+            )
+            frame.sample_rate, frame.time_base, frame.pts = 8000, Fraction(1, 8000), second * 8000
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(("loud_seconds", "segments"), [(90, 2), (30, 0)])
+def test_a_recording_whose_file_does_not_tell_its_length_is_cut_by_its_true_one(tmp_path, loud_seconds, segments):
+    data = told_by_nobody(tmp_path / "a.aac", quiet_seconds=10, loud_seconds=loud_seconds)
+    item = put(tmp_path, "b.aac", data, "audio")
+    made = planned(media=[item], model={"detail": "fine"})
+    length = made.media[0].probed.duration_seconds
+    assert abs(length - loud_seconds - 10) < 0.5
+    assert made.duration_seconds == length
+    assert len(made.cut.segments if made.cut else ()) == segments
 
 
 @settings(max_examples=40)
