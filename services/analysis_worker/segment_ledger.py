@@ -44,6 +44,8 @@ class Settled:
     finished: Mapping[int, SegmentDocument]
     is_first: bool = False
     """Whether no plan lay there: nothing can be left of an earlier start."""
+    most_left: int = 0
+    """Of how many segments an earlier start may have left scratch objects; its plan may have had more than this one."""
     warning: WarningInfo | None = None
 
 
@@ -68,10 +70,11 @@ class SegmentLedger:
         document, etag = recorded
         match resume(planned, document):
             case GoOn(plan=plan):
-                return Settled(plan=plan, finished=finished(plan, await self._segments(plan)))
+                done = finished(plan, await self._segments(plan))
+                return Settled(plan=plan, finished=done, most_left=len(plan.segments))
             case StartOver(plan=plan, warning=warning):
                 await self._put_plan(plan, etag=etag)
-                return Settled(plan=plan, finished={}, warning=warning)
+                return Settled(plan=plan, finished={}, most_left=len(document.segments), warning=warning)
             case decision:
                 assert_never(decision)
 

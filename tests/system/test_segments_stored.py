@@ -43,6 +43,9 @@ async def test_a_start_with_another_plan_discards_all_segments_and_warns(stack, 
         own = replace(SEGMENT, plan_sha256=plan_sha256(changed))
         await ledger_of(store, unique).record(own)
         assert dict((await ledger_of(store, unique).settle(changed)).finished) == {1: own}
+        fewer = replace(PLAN, detail="quick", segments=PLAN.segments[:1])
+        # The old plan's last segment may have left an object as well.
+        assert (await ledger_of(store, unique).settle(fewer)).most_left == len(PLAN.segments) > 1
 
 
 async def test_of_two_workers_with_different_plans_one_is_told_to_look_again(stack, unique):

@@ -115,7 +115,7 @@ async def _begun(pieces: Pieces, warn: Callable[[WarningInfo], None]) -> Ended:
     if settled.warning is not None:
         warn(settled.warning)
     if pieces.objects is not None and not settled.is_first:
-        await pieces.objects.remove_left(len(settled.plan.segments))
+        await pieces.objects.remove_left(settled.most_left)
     pieces.claim.correct([attempt for document in settled.finished.values() for attempt in document.attempts])
     cut = replace(cut, segments=tuple(segment_of(segment) for segment in settled.plan.segments))
     return Ended(pieces=replace(pieces, cut=cut), settled=settled, ledger=ledger, documents=dict(settled.finished))
