@@ -140,6 +140,27 @@ async def test_a_long_clip_is_cut_into_segments(shared_worker, wire, simulator, 
     assert starts == pytest.approx(list(range(40, 290, 20)), abs=0.1)
 
 
+async def test_a_schema_as_programs_write_it_has_its_own_lists_put_together_in_whole_seconds(
+    shared_worker, wire, simulator, bucket, unique
+):
+    cue = {
+        "type": "object",
+        "properties": {name: {"type": "integer"} for name in ("start_seconds", "end_seconds")}
+        | {"text": {"type": "string"}},
+        "required": ["start_seconds", "end_seconds", "text"],
+    }
+    cues = {"type": "array", "items": {"$ref": "#/$defs/Cue"}}
+    schema = {"$defs": {"Cue": cue}, "type": "object", "properties": {"cues": cues}, "required": ["cues"]}
+    request = {"request_id": unique, "media": [spoken(bucket, unique)], "profile": "transcribe", "instruction": unique}
+    await wire.publish(request | {"output_schema": schema | {"additionalProperties": False}})
+    done = (await wire.completion(unique)).data
+    assert (done.outcome, done.coverage, len(done.segments)) == ("succeeded", "complete", 3), done.error
+    starts = [one["start_seconds"] for one in done.result["cues"]]
+    assert starts == sorted(starts)
+    assert all(isinstance(start, int) for start in starts)
+    assert starts[-1] > 200
+
+
 async def test_a_clip_outside_its_medium_is_rejected_by_name(shared_worker, wire, simulator, bucket, unique):
     medium = spoken(bucket, unique) | {"clip": {"start_seconds": 290, "end_seconds": 400}}
     await wire.publish({"request_id": unique, "media": [medium], "profile": "subtitles", "instruction": unique})
