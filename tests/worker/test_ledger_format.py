@@ -46,9 +46,7 @@ CLAIM = ClaimDocument(
     closed=(ATTEMPT,),
     open=(
         OpenAttempt(number=2, kind="segment", model="qwen3.5-omni-plus", input_tokens=614, segment=0),
-        OpenAttempt(
-            number=3, kind="repair", model="qwen3.5-omni-plus", input_tokens=620, segment=1, reason="faults"
-        ),
+        OpenAttempt(number=3, kind="repair", model="qwen3.5-omni-plus", input_tokens=620, segment=1, reason="faults"),
     ),
 )
 ANSWER = AnswerDocument(
