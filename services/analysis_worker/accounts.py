@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 from analysis_worker.abridgement import ABANDONED, MOST_LISTED, is_free, merged
 from analysis_worker.errors import ModelUnknown, ProviderDown, ProviderUnavailable, ProviderUnreachable
+from analysis_worker.long_media.reduce_call import KIND as REDUCE
 from analysis_worker.prices import price, upper_bound
-from analysis_worker.reduce_call import KIND as REDUCE
+from analysis_worker.provider.usage import ReportedUsage, to_usage
 from analysis_worker.speech import KIND as SPEECH
 from analysis_worker.tokens import InputTokens
 from analysis_worker.tries import REPAIR
-from analysis_worker.usage import ReportedUsage, to_usage
 from media_contracts import Attempt, Cost, Money, Usage
 from media_contracts.money import format_amount
 

@@ -14,7 +14,7 @@ import orjson
 from pydantic import Field, TypeAdapter, ValidationError
 
 from analysis_worker.ledger_format import FORMAT, broken_document, load_document
-from analysis_worker.stream import Answer
+from analysis_worker.provider.stream import Answer
 
 if TYPE_CHECKING:
     from analysis_worker.object_store import ObjectStore

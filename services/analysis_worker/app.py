@@ -22,32 +22,32 @@ from analysis_worker import telemetry as names
 from analysis_worker.accounts import Accounts
 from analysis_worker.analysis_ledger import AnalysisLedger
 from analysis_worker.catalogue import load_catalogue
-from analysis_worker.cutter import Cutter
+from analysis_worker.cutting.cutter import Cutter
+from analysis_worker.cutting.scratch import ScratchSpace, own_scratch_folder
+from analysis_worker.cutting.scratch_objects import swept_for_ever
+from analysis_worker.cutting.shrink import SPEEDS
 from analysis_worker.errors import BrokerUnavailable, ModelUnknown, Stopped
 from analysis_worker.holds import Hold
 from analysis_worker.http_server import HttpServer
 from analysis_worker.kafka.consumer import Consumer
 from analysis_worker.kafka.producer import Producer
 from analysis_worker.kafka.progress_topic import ProgressTopic
-from analysis_worker.key_gate import KeyGate
 from analysis_worker.ledger import Ledger
 from analysis_worker.logs import configure_logs
+from analysis_worker.long_media.segment_tools import SegmentTools
+from analysis_worker.media.probe import ProbePool
 from analysis_worker.metrics import Metrics
-from analysis_worker.model_api import ModelApi
 from analysis_worker.object_store import ObjectStore
 from analysis_worker.patience import patiently
 from analysis_worker.pipeline import Line, Pipeline
 from analysis_worker.planner import Planner
-from analysis_worker.probe import ProbePool
 from analysis_worker.profiles import load_profiles
 from analysis_worker.progress import Reporting
+from analysis_worker.provider.key_gate import KeyGate
+from analysis_worker.provider.model_api import ModelApi
 from analysis_worker.recorder import Recorder
 from analysis_worker.retry import RetryPolicy
 from analysis_worker.retry_copy import due_at
-from analysis_worker.scratch import ScratchSpace, own_scratch_folder
-from analysis_worker.scratch_objects import swept_for_ever
-from analysis_worker.segment_tools import SegmentTools
-from analysis_worker.shrink import SPEEDS
 from analysis_worker.tracing import start_tracing, stop_tracing
 from analysis_worker.transport import build_client
 from analysis_worker.watch import Watch

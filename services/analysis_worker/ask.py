@@ -12,11 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, assert_never
 
 from analysis_worker.accounts import spent
-from analysis_worker.attempt import Attempter, attempt
-from analysis_worker.cut_bounds import total_of
-from analysis_worker.errors import AnalysisError, InternalError, PlanAnew, ProviderDown, ProviderRefused, PutOff
-from analysis_worker.fallback import ANOTHER_MODEL
-from analysis_worker.ladder import (
+from analysis_worker.answers.ladder import (
     AskFallback,
     AskLonger,
     AskWithFaults,
@@ -26,12 +22,16 @@ from analysis_worker.ladder import (
     LeaveToRetry,
     Means,
 )
+from analysis_worker.answers.repair import affordable_tokens, next_step, repaired, resumed
+from analysis_worker.attempt import Attempter, attempt
+from analysis_worker.errors import AnalysisError, InternalError, PlanAnew, ProviderDown, ProviderRefused, PutOff
+from analysis_worker.fallback import ANOTHER_MODEL
 from analysis_worker.limits import money_left, require_budget
-from analysis_worker.model_api import OpenCall
+from analysis_worker.long_media.cut_bounds import total_of
 from analysis_worker.patience import patiently
-from analysis_worker.provider_errors import is_of_account
-from analysis_worker.repair import affordable_tokens, next_step, repaired, resumed
-from analysis_worker.response_schema import plainer
+from analysis_worker.provider.model_api import OpenCall
+from analysis_worker.provider.provider_errors import is_of_account
+from analysis_worker.provider.response_schema import plainer
 from analysis_worker.tries import Tries, counted, counts, not_good, of_question, used
 
 if TYPE_CHECKING:
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from analysis_worker.attempt import Made
-    from analysis_worker.key_gate import KeyGate
     from analysis_worker.ledger import Claim
-    from analysis_worker.model_api import Call
+    from analysis_worker.provider.key_gate import KeyGate
+    from analysis_worker.provider.model_api import Call
+    from analysis_worker.provider.stream import Answer
     from analysis_worker.retry import RetryPolicy
-    from analysis_worker.stream import Answer
     from analysis_worker.values import AnalysisPlan, Findings, Job
     from analysis_worker.wav import WavFile
     from media_contracts import Attempt, KafkaRecord, Money

@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from analysis_worker.chat_span import chat_span, describe_call
 from analysis_worker.errors import AnalysisError, CallCancelled, InternalError
 from analysis_worker.ledger_format import OpenAttempt
-from analysis_worker.model_api import Call, OpenCall
-from analysis_worker.request_body import build_body
-from analysis_worker.stream import Uncounted
+from analysis_worker.provider.chat_span import chat_span, describe_call
+from analysis_worker.provider.model_api import Call, OpenCall
+from analysis_worker.provider.request_body import build_body
+from analysis_worker.provider.stream import Uncounted
 from analysis_worker.tokens import uncounted_tokens
 from analysis_worker.tries import REPAIR, RETRY
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from analysis_worker.accounts import Accounts
     from analysis_worker.ledger import Claim
-    from analysis_worker.media_pipe import MediaPipe
-    from analysis_worker.model_api import ModelApi
-    from analysis_worker.stream import Answer
+    from analysis_worker.media.media_pipe import MediaPipe
+    from analysis_worker.provider.model_api import ModelApi
+    from analysis_worker.provider.stream import Answer
     from analysis_worker.values import AnalysisPlan, Findings
     from media_contracts import Attempt
 

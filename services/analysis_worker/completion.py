@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from analysis_worker.cut_plan import CutPlan
-    from analysis_worker.stream import Answer
-    from analysis_worker.subtitles import SubtitleFile
+    from analysis_worker.answers.subtitles import SubtitleFile
+    from analysis_worker.long_media.cut_plan import CutPlan
+    from analysis_worker.provider.stream import Answer
     from analysis_worker.values import AnalysisPlan, Findings, Job, PlannedMedia, Stage
     from analysis_worker.wav import SpokenFile
 

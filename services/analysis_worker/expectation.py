@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from analysis_worker.answers.schemas import compile_schema
 from analysis_worker.detail import pixel_choice
 from analysis_worker.errors import Rejected
 from analysis_worker.ledger_format import OpenAttempt
 from analysis_worker.outline import conversation, texts_of
-from analysis_worker.schemas import compile_schema
 from analysis_worker.tokens import InputTokens, conversation_tokens, most_tokens
 
 if TYPE_CHECKING:

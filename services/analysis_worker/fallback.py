@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from analysis_worker.answers.ladder import Rung
 from analysis_worker.errors import (
     AnalysisError,
     CallTimeout,
@@ -23,7 +24,6 @@ from analysis_worker.errors import (
     StreamCut,
     StreamStalled,
 )
-from analysis_worker.ladder import Rung
 
 if TYPE_CHECKING:
     from collections.abc import Callable

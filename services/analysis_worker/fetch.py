@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, assert_never
 
-from analysis_worker.media_pipe import MediaPipe
+from analysis_worker.media.media_pipe import MediaPipe
 from analysis_worker.outline import fps_of
-from analysis_worker.request_body import (
+from analysis_worker.provider.request_body import (
     AudioPart,
     FramesPart,
     ImagePart,
@@ -22,7 +22,7 @@ from analysis_worker.values import AnalysisPlan, Delivery, PlannedMedia, StoredO
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from analysis_worker.media_store import MediaStore
+    from analysis_worker.media.media_store import MediaStore
 
 
 @asynccontextmanager

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 from analysis_worker import errors
 from analysis_worker.cards import modality_of
-from analysis_worker.request_body import InlineSource, data_uri_length
+from analysis_worker.provider.request_body import InlineSource, data_uri_length
 from media_contracts import Money
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from analysis_worker.cards import Kind, MediaLimits, ModelCard
-    from analysis_worker.probed import ProbedMedia
+    from analysis_worker.media.probed import ProbedMedia
     from analysis_worker.values import Delivery
 
 INLINE: Final = "inline"

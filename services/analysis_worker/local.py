@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Final
 
 from analysis_worker.accounts import Accounts
 from analysis_worker.catalogue import load_catalogue
-from analysis_worker.cutter import Cutter
+from analysis_worker.cutting.cutter import Cutter
+from analysis_worker.cutting.scratch import ScratchSpace, own_scratch_folder
+from analysis_worker.cutting.shrink import SPEEDS
 from analysis_worker.errors import FeatureUnsupported, MediaMissing
 from analysis_worker.expectation import first_attempt
 from analysis_worker.ledger import Claim
 from analysis_worker.ledger_format import ClaimDocument
-from analysis_worker.model_api import ModelApi
+from analysis_worker.long_media.segment_tools import SegmentTools
+from analysis_worker.media.probe import PathSource, ProbePool
 from analysis_worker.pipeline import Line
 from analysis_worker.planner import Planner
-from analysis_worker.probe import PathSource, ProbePool
 from analysis_worker.profiles import load_profiles
+from analysis_worker.provider.model_api import ModelApi
 from analysis_worker.retry import RetryPolicy
-from analysis_worker.scratch import ScratchSpace, own_scratch_folder
-from analysis_worker.segment_tools import SegmentTools
-from analysis_worker.shrink import SPEEDS
 from analysis_worker.speech import KIND as SPEECH
 from analysis_worker.transport import build_client
 from analysis_worker.values import Delivered, Job, StoredObject

@@ -26,7 +26,7 @@ from analysis_worker.errors import (
     Stopped,
     StoreUnavailable,
 )
-from analysis_worker.probe import UrlSource
+from analysis_worker.media.probe import UrlSource
 from analysis_worker.store_wire import age_seconds, condition_failed, in_slices
 from analysis_worker.transport import TransferFailed, transfer
 from analysis_worker.values import StoredObject

@@ -20,8 +20,8 @@ from analysis_worker.limits import (
 )
 from analysis_worker.prices import upper_bound
 from analysis_worker.prompt import Message, PastTurn, TextPart, build_messages
-from analysis_worker.request_body import CallParameters
-from analysis_worker.response_schema import response_schema
+from analysis_worker.provider.request_body import CallParameters
+from analysis_worker.provider.response_schema import response_schema
 from analysis_worker.thinking import Thinking, choose_thinking
 from analysis_worker.tokens import InputTokens, PixelChoice, input_tokens, most_tokens
 from analysis_worker.values import Delivery, PlannedMedia
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
+    from analysis_worker.answers.schemas import OutputSchema
     from analysis_worker.cards import ModelCard
     from analysis_worker.profiles import Profile
-    from analysis_worker.schemas import OutputSchema
     from media_contracts import AnalysisRequested, MediaItem, Money
 
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
-from analysis_worker.cut_bounds import bounded
-from analysis_worker.cut_look import cut_plan
+from analysis_worker.answers.schemas import compile_schema
+from analysis_worker.cutting.picture_plan import as_sent, inline_now, picture_shrinks
 from analysis_worker.errors import (
     FeatureUnsupported,
     MediaKindUnsupported,
@@ -19,11 +19,11 @@ from analysis_worker.errors import (
     RequestExpired,
 )
 from analysis_worker.limits import require_budget
-from analysis_worker.media_access import require_access
-from analysis_worker.media_facts import planned_medium
+from analysis_worker.long_media.cut_bounds import bounded
+from analysis_worker.long_media.cut_look import cut_plan
+from analysis_worker.media.media_access import require_access
+from analysis_worker.media.media_facts import planned_medium
 from analysis_worker.outline import check_sizes, check_turns, conversation, cost_bound, outline, read_wishes
-from analysis_worker.picture_plan import as_sent, inline_now, picture_shrinks
-from analysis_worker.schemas import compile_schema
 from analysis_worker.speech import SpokenBeside, choose_speech, most_sound_bytes
 from analysis_worker.tokens import InputTokens
 from analysis_worker.values import AnalysisPlan, Delivery, Job, PlannedMedia
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from analysis_worker.answers.schemas import OutputSchema
+    from analysis_worker.cutting.shrink_pictures import PictureShrink
     from analysis_worker.outline import Wishes
     from analysis_worker.planner import Planner
     from analysis_worker.profiles import Profile, Profiles
-    from analysis_worker.schemas import OutputSchema
-    from analysis_worker.shrink_pictures import PictureShrink
     from media_contracts import AnalysisRequested
 
 

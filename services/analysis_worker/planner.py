@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from analysis_worker.catalogue import Catalogue
-    from analysis_worker.cutter import Cutter
-    from analysis_worker.media_store import MediaStore
-    from analysis_worker.probe import ProbePool
+    from analysis_worker.cutting.cutter import Cutter
+    from analysis_worker.cutting.shrink import Speeds
+    from analysis_worker.media.media_store import MediaStore
+    from analysis_worker.media.probe import ProbePool
     from analysis_worker.profiles import Profiles
-    from analysis_worker.shrink import Speeds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

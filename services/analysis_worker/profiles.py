@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
+from analysis_worker.answers.pointer import leads_to_text
+from analysis_worker.answers.schemas import OutputSchema, compile_schema
+from analysis_worker.answers.subtitles import are_cues
 from analysis_worker.errors import MediaKindUnsupported, ProfileUnknown, SchemaInvalid, Stopped
-from analysis_worker.pointer import leads_to_text
-from analysis_worker.schemas import OutputSchema, compile_schema
-from analysis_worker.subtitles import are_cues
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

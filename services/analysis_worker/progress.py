@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import orjson
 
-from analysis_worker.absolute_times import rounded, shifted, whole_times
+from analysis_worker.answers.field_schemas import FieldSchemas, field_schemas
 from analysis_worker.completion import request_ref
-from analysis_worker.field_schemas import FieldSchemas, field_schemas
+from analysis_worker.long_media.absolute_times import rounded, shifted, whole_times
 from analysis_worker.progress_fields import ProgressFields
 from analysis_worker.propagation import current_traceparent
 from analysis_worker.speech import KIND as SPEECH
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
+    from analysis_worker.answers.schemas import OutputSchema
     from analysis_worker.journey import Journey
-    from analysis_worker.schemas import OutputSchema
     from analysis_worker.values import AnalysisPlan, Job
 
 log = logging.getLogger(__name__)

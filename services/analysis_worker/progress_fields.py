@@ -11,16 +11,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from analysis_worker.absolute_times import START
+from analysis_worker.answers.growing_json import Closed, GrowingJson
+from analysis_worker.answers.json_text import take_json
+from analysis_worker.answers.timeline import timeline_faults
 from analysis_worker.errors import AnalysisError
-from analysis_worker.growing_json import Closed, GrowingJson
-from analysis_worker.json_text import take_json
-from analysis_worker.timeline import timeline_faults
+from analysis_worker.long_media.absolute_times import START
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from analysis_worker.field_schemas import FieldSchemas
+    from analysis_worker.answers.field_schemas import FieldSchemas
 
 # The validator holds the event loop: 20 ms for one field, 0.2 s for all of an answer (schemas.MAX_LOOKS).
 MOST_LOOKS: Final = 1_000_000

@@ -18,8 +18,8 @@ from analysis_worker.weight import weigh
 from media_contracts import AnalysisCompleted, Artifact, KafkaRecord, ResultRef, encode_completed, topics
 
 if TYPE_CHECKING:
+    from analysis_worker.answers.subtitles import SubtitleFile
     from analysis_worker.recorder import Recorder
-    from analysis_worker.subtitles import SubtitleFile
     from analysis_worker.values import Job
     from analysis_worker.wav import SpokenFile
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from analysis_worker.answers.pointer import leads_to_text
 from analysis_worker.errors import ProfileNotSpoken
 from analysis_worker.limits import check_features
-from analysis_worker.pointer import leads_to_text
 from analysis_worker.prompt import Message, TextPart
-from analysis_worker.request_body import CallParameters
+from analysis_worker.provider.request_body import CallParameters
 from analysis_worker.tokens import SPEECH_BYTES_PER_SECOND
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
-from analysis_worker.provider_errors import safe_text
+from analysis_worker.provider.provider_errors import safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from analysis_worker.answers.ladder import Rung
 from analysis_worker.errors import (
     AnalysisError,
     AnswerEmpty,
@@ -17,14 +18,13 @@ from analysis_worker.errors import (
     ProviderUnreachable,
     Retryable,
 )
-from analysis_worker.ladder import Rung
 from analysis_worker.retry import RetryPolicy, next_delay
 from analysis_worker.speech import KIND as SPEECH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from analysis_worker.model_api import Call
+    from analysis_worker.provider.model_api import Call
     from media_contracts import Attempt
 
 RETRY: Final = "retry"

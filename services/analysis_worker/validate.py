@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from analysis_worker.answers.json_text import take_json
+from analysis_worker.answers.ladder import require_end, take_inside
+from analysis_worker.answers.timeline import timeline_faults
 from analysis_worker.errors import AnswerEmpty, AnswerNotJson, AnswerWrongShape
-from analysis_worker.json_text import take_json
-from analysis_worker.ladder import require_end, take_inside
 from analysis_worker.profiles import FREE_TEXT
 from analysis_worker.speech import KIND as SPEECH
-from analysis_worker.timeline import timeline_faults
 from analysis_worker.values import Findings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from analysis_worker.json_inside import Check
-    from analysis_worker.schemas import OutputSchema
-    from analysis_worker.stream import Answer
+    from analysis_worker.answers.json_inside import Check
+    from analysis_worker.answers.schemas import OutputSchema
+    from analysis_worker.provider.stream import Answer
     from analysis_worker.values import AnalysisPlan
     from media_contracts import Fault
 

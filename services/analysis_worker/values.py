@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from analysis_worker.answers.schemas import OutputSchema
     from analysis_worker.catalogue import ModelCard
-    from analysis_worker.cut_plan import CutPlan
-    from analysis_worker.probed import ProbedMedia
+    from analysis_worker.cutting.shrink_pictures import PictureShrink
+    from analysis_worker.long_media.cut_plan import CutPlan
+    from analysis_worker.media.probed import ProbedMedia
     from analysis_worker.profiles import Profile
     from analysis_worker.prompt import Message
-    from analysis_worker.request_body import CallParameters
-    from analysis_worker.schemas import OutputSchema
-    from analysis_worker.shrink_pictures import PictureShrink
+    from analysis_worker.provider.request_body import CallParameters
     from analysis_worker.speech import SpeechPlan
     from analysis_worker.tokens import InputTokens, PixelChoice
     from media_contracts import AnalysisRequested, Estimate, Identity, KafkaRecord, MediaItem, RequestedEvent

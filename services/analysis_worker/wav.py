@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from pathlib import Path
 
-    from analysis_worker.scratch import ScratchSpace
+    from analysis_worker.cutting.scratch import ScratchSpace
 
 SAMPLE_RATE_HZ: Final = 24_000
 SAMPLE_BYTES: Final = 2

@@ -12,8 +12,8 @@ import click
 
 from analysis_worker.local import BUCKET, analyse_locally
 from analysis_worker.logs import configure_logs
+from analysis_worker.media.sniff import sniff
 from analysis_worker.settings import ModelSettings, WorkerSettings
-from analysis_worker.sniff import sniff
 from media_analysis.clip_option import clip_for, clip_option
 from media_analysis.model_options import given_model, model_options, voice_option
 from media_analysis.outcome_lines import completion_lines

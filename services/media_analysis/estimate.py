@@ -13,10 +13,10 @@ import click
 from analysis_worker.catalogue import load_catalogue
 from analysis_worker.errors import Rejected
 from analysis_worker.local import BUCKET
-from analysis_worker.probe import HEAD_BYTES, HeadSource, HeadTooShort, PathSource, ProbePool, ProbeSource, probe
+from analysis_worker.media.probe import HEAD_BYTES, HeadSource, HeadTooShort, PathSource, ProbePool, ProbeSource, probe
+from analysis_worker.media.sniff import sniff
 from analysis_worker.profiles import load_profiles
 from analysis_worker.settings import ModelSettings, WorkerSettings
-from analysis_worker.sniff import sniff
 from media_analysis.calibration import read_calibrations
 from media_analysis.clip_option import clip_for, clip_option
 from media_analysis.foresee import foresight
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from analysis_worker.calibration import Calibration
     from analysis_worker.cards import Kind
-    from analysis_worker.probed import ProbedMedia
+    from analysis_worker.media.probed import ProbedMedia
     from analysis_worker.profiles import Profiles
 
 _REJECTED: Final = 1

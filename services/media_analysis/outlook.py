@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from analysis_worker.segments import Cut
+from analysis_worker.long_media.segments import Cut
 from analysis_worker.values import Delivery
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from analysis_worker.calibration import Calibration
     from analysis_worker.catalogue import Catalogue, DetailLevel
-    from analysis_worker.cut_plan import CutPlan
     from analysis_worker.errors import Rejected
-    from analysis_worker.probed import ProbedMedia
+    from analysis_worker.long_media.cut_plan import CutPlan
+    from analysis_worker.media.probed import ProbedMedia
     from analysis_worker.profiles import Profile
     from analysis_worker.tokens import InputTokens, PixelChoice
     from media_contracts import AnalysisRequested, Money

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from analysis_worker.media_pipe import MediaPipe
+from analysis_worker.media.media_pipe import MediaPipe
 from analysis_worker.object_store import ObjectStore
 from analysis_worker.prompt import MediaSlot, Message, TextPart
-from analysis_worker.request_body import CallParameters, ImagePart, InlineSource, UrlSource, build_body
+from analysis_worker.provider.request_body import CallParameters, ImagePart, InlineSource, UrlSource, build_body
 from analysis_worker.settings import S3Settings
 from analysis_worker.transport import build_client
 from analysis_worker.values import Delivery, PlannedMedia, StoredObject
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from analysis_worker.request_body import MediaPart
+    from analysis_worker.provider.request_body import MediaPart
 
 CONTENT_TYPE: Final = "image/png"
 _MESSAGES: Final = (Message(role="user", parts=(MediaSlot(index=0), TextPart(text="Describe the picture."))),)

@@ -13,14 +13,14 @@ import pytest
 
 import media_analysis
 from analysis_worker.catalogue import load_catalogue
-from analysis_worker.cutter import Cutter
+from analysis_worker.cutting.cutter import Cutter
+from analysis_worker.cutting.shrink import SPEEDS
 from analysis_worker.local import LocalFiles
+from analysis_worker.media.probe import ProbePool
 from analysis_worker.plan import plan
 from analysis_worker.planner import Planner
-from analysis_worker.probe import ProbePool
 from analysis_worker.profiles import load_profiles
 from analysis_worker.receive import receive
-from analysis_worker.shrink import SPEEDS
 from analysis_worker.values import AnalysisPlan, Delivered
 from media_analysis.__main__ import main
 from media_analysis.demo.long_media import FILM as FILM_NAME

@@ -1,6 +1,6 @@
 """Pure: three real answers in, several hundred ways in which they go wrong out, each with the rung that it must lead to.
 
-The rungs are named by the classes of `analysis_worker.ladder`; `Accepted` is for what is no fault at all.
+The rungs are named by the classes of `analysis_worker.answers.ladder`; `Accepted` is for what is no fault at all.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from analysis_worker.profiles import load_profiles
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from analysis_worker.schemas import OutputSchema
+    from analysis_worker.answers.schemas import OutputSchema
 
 REAL: Final[dict[str, dict[str, Any]]] = {
     "product_video": {

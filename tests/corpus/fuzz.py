@@ -15,10 +15,10 @@ from contextlib import suppress
 from random import Random
 from typing import TYPE_CHECKING, Final
 
+from analysis_worker.answers.json_inside import take_json_inside
+from analysis_worker.answers.json_text import take_json
 from analysis_worker.errors import AnalysisError
-from analysis_worker.json_inside import take_json_inside
-from analysis_worker.json_text import take_json
-from analysis_worker.stream import StreamReader, answer_fault
+from analysis_worker.provider.stream import StreamReader, answer_fault
 from media_contracts import ContractError, KafkaRecord, decode_completed, decode_progress, decode_requested
 from tests.corpus.bad_answers import REAL, bad_answers
 from tests.corpus.reading import comparable

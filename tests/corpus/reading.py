@@ -6,10 +6,10 @@ from dataclasses import dataclass, fields
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from analysis_worker.provider_errors import classify_response
-from analysis_worker.stream import Answer, StreamReader, answer_fault
+from analysis_worker.provider.provider_errors import classify_response
+from analysis_worker.provider.stream import Answer, StreamReader, answer_fault
+from analysis_worker.provider.usage import to_usage
 from analysis_worker.tokens import text_tokens
-from analysis_worker.usage import to_usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis_worker import errors
-from analysis_worker.ladder import (
+from analysis_worker.answers.ladder import (
     MOST,
     AskFallback,
     AskLonger,
@@ -28,9 +28,9 @@ from analysis_worker.ladder import (
     take_inside,
     tried_in,
 )
-from analysis_worker.schemas import compile_schema
-from analysis_worker.stream import Answer, answer_fault
-from analysis_worker.usage import ReportedUsage
+from analysis_worker.answers.schemas import compile_schema
+from analysis_worker.provider.stream import Answer, answer_fault
+from analysis_worker.provider.usage import ReportedUsage
 from analysis_worker.validate import checker, validate
 from analysis_worker.values import Findings
 from media_contracts import Attempt, Usage

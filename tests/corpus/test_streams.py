@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from analysis_worker.stream import StreamReader
+from analysis_worker.provider.stream import StreamReader
 from tests.corpus import reading
 from tests.corpus.report import read_corpus
 from tests.corpus.streams import ENDINGS, FAULTS, PLACES, make_case

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
-from analysis_worker.absolute_times import shifted
+from analysis_worker.answers.schemas import compile_schema
+from analysis_worker.long_media.absolute_times import shifted
+from analysis_worker.long_media.reduce import Part, joined, reduce_parts, reduction_messages
+from analysis_worker.long_media.segments import Segment
 from analysis_worker.profiles import load_profiles
 from analysis_worker.prompt import TextPart
-from analysis_worker.reduce import Part, joined, reduce_parts, reduction_messages
-from analysis_worker.schemas import compile_schema
-from analysis_worker.segments import Segment
 from analysis_worker.values import Findings
 from model_simulator.answer import write_answer
 from model_simulator.clock_strip import clock_words

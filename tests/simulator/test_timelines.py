@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis_worker.answers.timeline import timeline_faults
 from analysis_worker.profiles import load_profiles
-from analysis_worker.timeline import timeline_faults
 from model_simulator.answer import write_answer
 from model_simulator.clock_strip import SAMPLES, clock_words, read_strip, strip_of
 from model_simulator.listen import listen, watch

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from analysis_worker.cutter import CutFile
+from analysis_worker.cutting.cutter import CutFile
+from analysis_worker.cutting.scratch_objects import PREFIX, ScratchObjects, sweep
 from analysis_worker.errors import LedgerUnreadable, StoreUnavailable
-from analysis_worker.resume import DISCARDED
-from analysis_worker.scratch_objects import PREFIX, ScratchObjects, sweep
-from analysis_worker.segment_format import plan_sha256
-from analysis_worker.segment_ledger import SegmentLedger
+from analysis_worker.long_media.resume import DISCARDED
+from analysis_worker.long_media.segment_format import plan_sha256
+from analysis_worker.long_media.segment_ledger import SegmentLedger
 from tests.system.test_ledger import store_at
 from tests.worker.test_segment_format import PLAN, SEGMENT
 

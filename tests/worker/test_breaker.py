@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis_worker import errors
-from analysis_worker.breaker import FAILURES_TO_OPEN, MOST_SECONDS, Breaker
+from analysis_worker.provider.breaker import FAILURES_TO_OPEN, MOST_SECONDS, Breaker
 
 DOWN, REFUSED = errors.ProviderUnavailable("503"), errors.ProviderRefused("400")
 

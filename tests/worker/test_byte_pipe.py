@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis_worker.byte_pipe import MediaHole, RequestBody, encode, encoded_length
 from analysis_worker.errors import MediaChanged
+from analysis_worker.provider.byte_pipe import MediaHole, RequestBody, encode, encoded_length
 
 
 async def stream(chunks):

@@ -11,16 +11,16 @@ from PIL import Image, ImageOps
 
 from analysis_worker import errors
 from analysis_worker.catalogue import load_catalogue
-from analysis_worker.cutter import CutLimits, Cutter, CutTooLarge, PictureOrder
+from analysis_worker.cutting.cutter import CutLimits, Cutter, CutTooLarge, PictureOrder
+from analysis_worker.cutting.picture_media import PictureTools, shrunk_pictures
+from analysis_worker.cutting.picture_sides import sides_within
+from analysis_worker.cutting.scratch import ScratchSpace
+from analysis_worker.cutting.shrink import Speeds
+from analysis_worker.cutting.shrink_pictures import shrink_picture
 from analysis_worker.limits import check_item
 from analysis_worker.local import LocalFiles
-from analysis_worker.picture_media import PictureTools, shrunk_pictures
-from analysis_worker.picture_sides import sides_within
-from analysis_worker.probe import PathSource, ProbePool
-from analysis_worker.probe_object import probe_object
-from analysis_worker.scratch import ScratchSpace
-from analysis_worker.shrink import Speeds
-from analysis_worker.shrink_pictures import shrink_picture
+from analysis_worker.media.probe import PathSource, ProbePool
+from analysis_worker.media.probe_object import probe_object
 from analysis_worker.tokens import PixelChoice
 from analysis_worker.values import Delivery, PlannedMedia
 from media_contracts import MediaItem

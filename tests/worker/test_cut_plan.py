@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from analysis_worker.catalogue import load_catalogue
-from analysis_worker.cut_bounds import total_of
-from analysis_worker.cut_plan import choose_cut
-from analysis_worker.cutter import FilmLook
+from analysis_worker.cutting.cutter import FilmLook
+from analysis_worker.cutting.shrink import Speeds
 from analysis_worker.errors import ClipInvalid, FeatureUnsupported, MediaDuration
-from analysis_worker.probed import ProbedMedia
-from analysis_worker.segment_plan import InSegments, Shrunk, Whole, cut_up
-from analysis_worker.segments import Cut
-from analysis_worker.shrink import Speeds
+from analysis_worker.long_media.cut_bounds import total_of
+from analysis_worker.long_media.cut_plan import choose_cut
+from analysis_worker.long_media.segment_plan import InSegments, Shrunk, Whole, cut_up
+from analysis_worker.long_media.segments import Cut
+from analysis_worker.media.probed import ProbedMedia
 from analysis_worker.values import Delivery, PlannedMedia
 from media_contracts import Clip, MediaItem, Money
 

@@ -13,9 +13,9 @@ import av
 import pytest
 
 from analysis_worker import errors
-from analysis_worker.cutter import CutLimits, CutOrder, Cutter, CutTooLarge
-from analysis_worker.probe import PathSource, UrlSource
-from analysis_worker.segments import Cut, segments_of
+from analysis_worker.cutting.cutter import CutLimits, CutOrder, Cutter, CutTooLarge
+from analysis_worker.long_media.segments import Cut, segments_of
+from analysis_worker.media.probe import PathSource, UrlSource
 from tests.worker.films import film, pictures, recording, sounds
 
 MOST_BYTES = 20_000_000
@@ -232,7 +232,7 @@ class Store(BaseHTTPRequestHandler):
 
 def test_a_child_dies_with_a_worker_that_is_killed():
     """The child has its stdin of us, which stays open: it would wait for its job for ever."""
-    child = "[sys.executable, '-m', 'analysis_worker.cut_child', '1500000000', '60', '0', str(os.getpid())]"
+    child = "[sys.executable, '-m', 'analysis_worker.cutting.cut_child', '1500000000', '60', '0', str(os.getpid())]"
     script = f"import os, subprocess, sys; print(subprocess.Popen({child}).pid, flush=True); sys.stdin.read()"
     worker = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     with worker:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis_worker.answers.json_text import MAX_DEPTH, MAX_INTEGER, take_json
 from analysis_worker.errors import AnalysisError, AnswerEmpty, AnswerNotJson, AnswerWrongShape
-from analysis_worker.json_text import MAX_DEPTH, MAX_INTEGER, take_json
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-MAX_INTEGER, MAX_INTEGER) | st.floats(allow_nan=False, allow_infinity=False)

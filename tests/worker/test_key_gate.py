@@ -5,7 +5,7 @@ import asyncio
 import pytest
 import pytest_asyncio
 
-from analysis_worker.key_gate import MOST_SECONDS, KeyGate
+from analysis_worker.provider.key_gate import MOST_SECONDS, KeyGate
 from tests.processes import until
 
 

@@ -18,16 +18,16 @@ import pytest
 
 from analysis_worker.cards import Capabilities, MediaLimits
 from analysis_worker.catalogue import load_catalogue
-from analysis_worker.cutter import FilmLook
+from analysis_worker.cutting.cutter import FilmLook
+from analysis_worker.cutting.shrink import Speeds
 from analysis_worker.errors import Rejected
 from analysis_worker.limits import check_context, check_features, check_parameters, inline_bytes
+from analysis_worker.media.probe import PathSource
+from analysis_worker.media.probed import ProbedMedia
 from analysis_worker.plan import plan
 from analysis_worker.planner import Planner
-from analysis_worker.probe import PathSource
-from analysis_worker.probed import ProbedMedia
 from analysis_worker.profiles import load_profiles
 from analysis_worker.receive import receive
-from analysis_worker.shrink import Speeds
 from analysis_worker.values import Delivered, StoredObject
 from media_contracts import KafkaRecord
 from tests.simulator import samples

@@ -17,7 +17,7 @@ from analysis_worker.limits import (
     fits_inline,
     inline_bytes,
 )
-from analysis_worker.probed import ProbedMedia
+from analysis_worker.media.probed import ProbedMedia
 from media_contracts import Money
 
 CATALOGUE = load_catalogue()

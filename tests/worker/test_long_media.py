@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from analysis_worker.absolute_times import shifted
 from analysis_worker.catalogue import load_catalogue
-from analysis_worker.cutter import Cutter
-from analysis_worker.probe import PathSource
-from analysis_worker.probed import ProbedMedia
+from analysis_worker.cutting.cutter import Cutter
+from analysis_worker.cutting.scratch import ScratchSpace, scratch_folder
+from analysis_worker.long_media.absolute_times import shifted
+from analysis_worker.long_media.reduce import Merged, Part, reduce_parts
+from analysis_worker.long_media.segment_media import cut_on_scratch
+from analysis_worker.long_media.segment_plan import InSegments, cut_up, order_of
+from analysis_worker.long_media.segments import Cut
+from analysis_worker.media.probe import PathSource
+from analysis_worker.media.probed import ProbedMedia
 from analysis_worker.profiles import load_profiles
-from analysis_worker.reduce import Merged, Part, reduce_parts
-from analysis_worker.scratch import ScratchSpace, scratch_folder
-from analysis_worker.segment_media import cut_on_scratch
-from analysis_worker.segment_plan import InSegments, cut_up, order_of
-from analysis_worker.segments import Cut
 from tests.worker.films import film, pictures
 
 SECONDS, FPS = 28, 5

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis_worker.errors import MediaForbidden
-from analysis_worker.media_access import require_access
+from analysis_worker.media.media_access import require_access
 from media_contracts import MediaItem
 
 ALLOWED = {"shop": ["media/shop/*", "public/logo.png"], "all": ["media/*"]}

@@ -7,8 +7,8 @@ import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from analysis_worker.byte_pipe import RequestBody
-from analysis_worker.model_api import ModelApi, OpenCall
+from analysis_worker.provider.byte_pipe import RequestBody
+from analysis_worker.provider.model_api import ModelApi, OpenCall
 from analysis_worker.settings import ModelSettings
 from analysis_worker.transport import build_client
 

@@ -22,7 +22,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis_worker.catalogue import load_catalogue
-from analysis_worker.cutter import Cutter
+from analysis_worker.cutting.cutter import Cutter
+from analysis_worker.cutting.shrink import SPEEDS
 from analysis_worker.detail import pixel_choice
 from analysis_worker.errors import (
     BudgetExceeded,
@@ -40,13 +41,12 @@ from analysis_worker.errors import (
     RequestExpired,
 )
 from analysis_worker.local import LocalFiles
+from analysis_worker.media.probe import ProbePool
 from analysis_worker.plan import plan
 from analysis_worker.planner import Planner
-from analysis_worker.probe import ProbePool
 from analysis_worker.profiles import load_profiles
 from analysis_worker.prompt import MediaSlot
 from analysis_worker.receive import receive
-from analysis_worker.shrink import SPEEDS
 from analysis_worker.values import Delivered
 from media_contracts import KafkaRecord, Money
 

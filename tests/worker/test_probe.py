@@ -22,7 +22,7 @@ from PIL import Image
 from analysis_worker import errors
 from analysis_worker.catalogue import load_catalogue
 from analysis_worker.limits import check_item
-from analysis_worker.probe import (
+from analysis_worker.media.probe import (
     HEAD_BYTES,
     HeadSource,
     HeadTooShort,

@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis_worker.answers.schemas import compile_schema
 from analysis_worker.catalogue import load_catalogue
 from analysis_worker.journey import Journey
 from analysis_worker.kafka.progress_topic import ProgressTopic
 from analysis_worker.profiles import load_profiles
 from analysis_worker.progress import Reporting
+from analysis_worker.provider.request_body import CallParameters
 from analysis_worker.receive import receive
-from analysis_worker.request_body import CallParameters
-from analysis_worker.schemas import compile_schema
 from analysis_worker.settings import KafkaSettings
 from analysis_worker.tokens import InputTokens, PixelChoice
 from analysis_worker.values import AnalysisPlan, Delivered, Stage

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis_worker.answers.field_schemas import field_schemas
+from analysis_worker.answers.growing_json import GrowingJson
+from analysis_worker.answers.json_inside import take_json_inside
+from analysis_worker.answers.schemas import compile_schema
 from analysis_worker.errors import AnswerNotJson, AnswerWrongShape
-from analysis_worker.field_schemas import field_schemas
-from analysis_worker.growing_json import GrowingJson
-from analysis_worker.json_inside import take_json_inside
 from analysis_worker.profiles import load_profiles
 from analysis_worker.progress_fields import ProgressFields
-from analysis_worker.schemas import compile_schema
 
 CUE = {
     "type": "object",

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 import pytest
 
 from analysis_worker import errors
-from analysis_worker.provider_errors import (
+from analysis_worker.provider.provider_errors import (
     classify_error_object,
     classify_response,
     error_object_of,

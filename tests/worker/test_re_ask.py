@@ -1,7 +1,7 @@
 """What the next call is told: the faults by path, bounded, and never the answer that was bad."""
 
+from analysis_worker.answers.re_ask import MOST_LISTED, continued, fault_list, with_faults
 from analysis_worker.prompt import MediaSlot, build_messages
-from analysis_worker.re_ask import MOST_LISTED, continued, fault_list, with_faults
 from media_contracts import Fault
 
 MESSAGES = build_messages(prompt="Look.", schema_text="{}", kinds=["image"], instruction="What is it?")

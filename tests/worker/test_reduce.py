@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis_worker.absolute_times import EVERYWHERE, in_whole_seconds, shifted, timelines_of
+from analysis_worker.answers.schemas import compile_schema
+from analysis_worker.answers.timeline import timeline_faults
+from analysis_worker.long_media.absolute_times import EVERYWHERE, in_whole_seconds, shifted, timelines_of
+from analysis_worker.long_media.reduce import Merged, Part, ToReduce, gaps_of, joined, reduce_parts, reduction_messages
+from analysis_worker.long_media.segments import segments_of
 from analysis_worker.profiles import load_profiles
 from analysis_worker.prompt import TextPart
-from analysis_worker.reduce import Merged, Part, ToReduce, gaps_of, joined, reduce_parts, reduction_messages
-from analysis_worker.schemas import compile_schema
-from analysis_worker.segments import segments_of
-from analysis_worker.timeline import timeline_faults
 from analysis_worker.values import Findings
 
 SUBTITLES = load_profiles().get("subtitles")

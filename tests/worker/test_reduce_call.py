@@ -7,15 +7,15 @@ from datetime import date
 
 import pytest
 
+from analysis_worker.answers.schemas import compile_schema
 from analysis_worker.catalogue import load_catalogue
-from analysis_worker.cut_plan import CutPlan
 from analysis_worker.errors import InputTooLong
+from analysis_worker.long_media.cut_plan import CutPlan
+from analysis_worker.long_media.reduce import Part, needs_model, reduce_parts
+from analysis_worker.long_media.reduce_call import reduction_bound, reduction_call
+from analysis_worker.long_media.segments import segments_of
 from analysis_worker.outline import read_wishes
 from analysis_worker.profiles import load_profiles
-from analysis_worker.reduce import Part, needs_model, reduce_parts
-from analysis_worker.reduce_call import reduction_bound, reduction_call
-from analysis_worker.schemas import compile_schema
-from analysis_worker.segments import segments_of
 from analysis_worker.tokens import InputTokens
 from analysis_worker.values import AnalysisPlan
 from media_contracts import AnalysisRequested, Estimate, ModelChoice

@@ -8,13 +8,21 @@ from decimal import Decimal
 import pytest
 
 from analysis_worker.accounts import Accounts
+from analysis_worker.answers.ladder import (
+    AskFallback,
+    AskLonger,
+    AskWithFaults,
+    ContinueFrom,
+    GiveUp,
+    LeaveToRetry,
+    Means,
+)
+from analysis_worker.answers.repair import affordable_tokens, next_step, repaired, resumed
 from analysis_worker.catalogue import load_catalogue
 from analysis_worker.errors import AnswerEmpty, AnswerTruncated, AnswerWrongShape, ProviderRefused
-from analysis_worker.ladder import AskFallback, AskLonger, AskWithFaults, ContinueFrom, GiveUp, LeaveToRetry, Means
 from analysis_worker.profiles import load_profiles
 from analysis_worker.prompt import Message, TextPart
-from analysis_worker.repair import affordable_tokens, next_step, repaired, resumed
-from analysis_worker.request_body import CallParameters
+from analysis_worker.provider.request_body import CallParameters
 from analysis_worker.tokens import InputTokens, PixelChoice
 from analysis_worker.values import AnalysisPlan
 from media_contracts import Attempt, Estimate, Fault, Money, Usage

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis_worker.byte_pipe import MediaHole
 from analysis_worker.errors import ParameterInvalid
 from analysis_worker.prompt import MediaSlot, Message, TextPart, build_messages
-from analysis_worker.request_body import (
+from analysis_worker.provider.byte_pipe import MediaHole
+from analysis_worker.provider.request_body import (
     AudioPart,
     CallParameters,
     FramesPart,

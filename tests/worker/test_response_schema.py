@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis_worker.answers.schemas import compile_schema
 from analysis_worker.catalogue import load_catalogue
 from analysis_worker.local import analyse_locally
 from analysis_worker.outline import conversation, read_wishes, texts_of
 from analysis_worker.profiles import load_profiles
 from analysis_worker.prompt import SCHEMA_LABEL
-from analysis_worker.request_body import CallParameters, build_body
-from analysis_worker.response_schema import NAME, is_strict, plainer, response_schema
-from analysis_worker.schemas import compile_schema
+from analysis_worker.provider.request_body import CallParameters, build_body
+from analysis_worker.provider.response_schema import NAME, is_strict, plainer, response_schema
 from analysis_worker.settings import ModelSettings
 from media_contracts import AnalysisRequested
 from model_simulator.schema_strict import open_object

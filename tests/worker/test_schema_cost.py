@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis_worker.answers.json_inside import take_json_inside
+from analysis_worker.answers.schema_cost import ENDLESS, schema_cost
+from analysis_worker.answers.schema_patterns import pattern_steps
+from analysis_worker.answers.schemas import compile_schema
 from analysis_worker.errors import AnswerNotJson, SchemaInvalid
-from analysis_worker.json_inside import take_json_inside
 from analysis_worker.profiles import load_profiles
-from analysis_worker.schema_cost import ENDLESS, schema_cost
-from analysis_worker.schema_patterns import pattern_steps
-from analysis_worker.schemas import compile_schema
 from analysis_worker.validate import checker
 
 NODE = {"$ref": "#/$defs/n"}

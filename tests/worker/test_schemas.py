@@ -2,8 +2,8 @@ import json
 
 import pytest
 
+from analysis_worker.answers.schemas import MAX_SCHEMA_BYTES, compile_schema
 from analysis_worker.errors import SchemaInvalid
-from analysis_worker.schemas import MAX_SCHEMA_BYTES, compile_schema
 
 PERSON = {
     "type": "object",

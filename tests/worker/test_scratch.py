@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis_worker.cutting.scratch import ScratchSpace, scratch_folder
 from analysis_worker.errors import ScratchTooSmall
-from analysis_worker.scratch import ScratchSpace, scratch_folder
 
 
 async def until(condition):
@@ -132,7 +132,7 @@ def test_never_more_than_all_of_it_is_held_and_everybody_gets_a_turn(works):
 CRASHING = """
 import os, sys
 from pathlib import Path
-from analysis_worker.scratch import scratch_folder
+from analysis_worker.cutting.scratch import scratch_folder
 with scratch_folder(Path(sys.argv[1]), name="crashed") as folder:
     (folder / "piece.mp4").write_bytes(bytes(1000))
     os._exit(1)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis_worker.seams import Telling, sewn
-from analysis_worker.segments import segments_of
-from analysis_worker.timeline import timeline_faults
+from analysis_worker.answers.timeline import timeline_faults
+from analysis_worker.long_media.seams import Telling, sewn
+from analysis_worker.long_media.segments import segments_of
 
 SEGMENTS = segments_of(duration_seconds=250.0, longest_seconds=100.0, key_frames=None)
 SECOND = SEGMENTS[1]

@@ -6,10 +6,10 @@ import pytest
 
 from analysis_worker.catalogue import load_catalogue
 from analysis_worker.limits import check_item, fits_inline
-from analysis_worker.probed import ProbedMedia
+from analysis_worker.long_media.segment_call import expected_piece, segment_messages
+from analysis_worker.long_media.segments import Cut, Segment
+from analysis_worker.media.probed import ProbedMedia
 from analysis_worker.prompt import Message, TextPart, build_messages
-from analysis_worker.segment_call import expected_piece, segment_messages
-from analysis_worker.segments import Cut, Segment
 from analysis_worker.tokens import PixelChoice, input_tokens
 from analysis_worker.values import Delivery, PlannedMedia
 from media_contracts import MediaItem

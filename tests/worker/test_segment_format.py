@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis_worker.errors import LedgerUnreadable
-from analysis_worker.resume import DISCARDED, GoOn, StartOver, finished, resume
-from analysis_worker.segment_format import (
+from analysis_worker.long_media.resume import DISCARDED, GoOn, StartOver, finished, resume
+from analysis_worker.long_media.segment_format import (
     PlanDocument,
     PlannedObject,
     PlannedSegment,

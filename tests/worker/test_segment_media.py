@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from analysis_worker.catalogue import load_catalogue
-from analysis_worker.cutter import CutFile, CutOrder, Cutter, CutTooLarge
+from analysis_worker.cutting.cutter import CutFile, CutOrder, Cutter, CutTooLarge
+from analysis_worker.cutting.scratch import ScratchSpace
 from analysis_worker.local import LocalFiles
-from analysis_worker.probe import PathSource
-from analysis_worker.probed import ProbedMedia
-from analysis_worker.scratch import ScratchSpace
-from analysis_worker.segment_media import SegmentStore, cut_on_scratch, need_bytes, on_disk, piece_of
-from analysis_worker.segments import Cut, Segment
+from analysis_worker.long_media.segment_media import SegmentStore, cut_on_scratch, need_bytes, on_disk, piece_of
+from analysis_worker.long_media.segments import Cut, Segment
+from analysis_worker.media.probe import PathSource
+from analysis_worker.media.probed import ProbedMedia
 from analysis_worker.values import Delivery, PlannedMedia
 from media_contracts import MediaItem
 from tests.worker.films import recording

@@ -9,14 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis_worker.catalogue import load_catalogue
-from analysis_worker.cutter import FilmLook
+from analysis_worker.cutting.cutter import FilmLook
+from analysis_worker.cutting.shrink import Speeds
 from analysis_worker.limits import fits_inline
-from analysis_worker.probe import PathSource
-from analysis_worker.probed import ProbedMedia
-from analysis_worker.profiles import load_profiles
-from analysis_worker.prompt import build_messages
-from analysis_worker.segment_format import decode_plan, encode_plan
-from analysis_worker.segment_plan import (
+from analysis_worker.long_media.segment_format import decode_plan, encode_plan
+from analysis_worker.long_media.segment_plan import (
     InSegments,
     Shrunk,
     Whole,
@@ -26,8 +23,11 @@ from analysis_worker.segment_plan import (
     segment_of,
     shape_of,
 )
-from analysis_worker.segments import Cut
-from analysis_worker.shrink import Speeds
+from analysis_worker.long_media.segments import Cut
+from analysis_worker.media.probe import PathSource
+from analysis_worker.media.probed import ProbedMedia
+from analysis_worker.profiles import load_profiles
+from analysis_worker.prompt import build_messages
 from analysis_worker.values import StoredObject
 
 CATALOGUE = load_catalogue()

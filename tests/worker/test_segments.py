@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis_worker.catalogue import load_catalogue
-from analysis_worker.segments import Cut, longest_seconds, segments_of
+from analysis_worker.long_media.segments import Cut, longest_seconds, segments_of
 
 SECONDS = st.floats(0.05, 20_000, allow_nan=False)
 LONGEST = st.floats(1, 4000, allow_nan=False)

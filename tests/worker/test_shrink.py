@@ -9,9 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis_worker.catalogue import load_catalogue
-from analysis_worker.limits import fits_inline
-from analysis_worker.probed import ProbedMedia
-from analysis_worker.shrink import (
+from analysis_worker.cutting.shrink import (
     LEAST_FILM_BITS,
     LEAST_SOUND_BITS,
     Reason,
@@ -20,6 +18,8 @@ from analysis_worker.shrink import (
     longest_inline_seconds,
     shrink,
 )
+from analysis_worker.limits import fits_inline
+from analysis_worker.media.probed import ProbedMedia
 from analysis_worker.tokens import PixelChoice, input_tokens
 
 CARDS = load_catalogue()

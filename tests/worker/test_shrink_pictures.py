@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis_worker.catalogue import load_catalogue
+from analysis_worker.cutting.picture_sides import sides_within
+from analysis_worker.cutting.shrink import Reason, Speeds
+from analysis_worker.cutting.shrink_pictures import shrink_picture
 from analysis_worker.detail import pixel_choice
 from analysis_worker.limits import check_item, fits_inline
-from analysis_worker.picture_sides import sides_within
-from analysis_worker.probed import ProbedMedia
-from analysis_worker.shrink import Reason, Speeds
-from analysis_worker.shrink_pictures import shrink_picture
+from analysis_worker.media.probed import ProbedMedia
 from analysis_worker.tokens import PixelChoice, input_tokens
 
 CARDS = load_catalogue()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from analysis_worker.probe import UrlSource
-from analysis_worker.sniff import looks_like_text, sniff
+from analysis_worker.media.probe import UrlSource
+from analysis_worker.media.sniff import looks_like_text, sniff
 
 
 @pytest.mark.parametrize(

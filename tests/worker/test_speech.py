@@ -6,11 +6,11 @@ import json
 
 import pytest
 
+from analysis_worker.answers.pointer import text_at
 from analysis_worker.catalogue import load_catalogue
 from analysis_worker.errors import FeatureUnsupported, ModelUnknown, ParameterInvalid, ProfileNotSpoken, Stopped
-from analysis_worker.pointer import text_at
 from analysis_worker.profiles import load_profiles
-from analysis_worker.request_body import build_body
+from analysis_worker.provider.request_body import build_body
 from analysis_worker.speech import (
     SpokenAfter,
     SpokenBeside,

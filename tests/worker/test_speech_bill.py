@@ -9,8 +9,8 @@ from analysis_worker.catalogue import load_catalogue
 from analysis_worker.expectation import Expected, modalities
 from analysis_worker.ledger_format import OpenAttempt
 from analysis_worker.profiles import load_profiles
+from analysis_worker.provider.usage import ReportedUsage
 from analysis_worker.tokens import InputTokens
-from analysis_worker.usage import ReportedUsage
 from media_contracts import AnalysisRequested, MediaItem, Speech
 
 PROFILES = load_profiles()

@@ -10,8 +10,8 @@ from analysis_worker.accounts import Accounts, spent
 from analysis_worker.ask import Asker
 from analysis_worker.catalogue import load_catalogue
 from analysis_worker.ledger_format import OpenAttempt
+from analysis_worker.provider.usage import ReportedUsage
 from analysis_worker.retry import RetryPolicy
-from analysis_worker.usage import ReportedUsage
 from media_contracts import Money
 
 ACCOUNTS = Accounts(catalogue=load_catalogue(), region="beijing")

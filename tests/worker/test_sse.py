@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis_worker.errors import ProviderUnavailable
-from analysis_worker.sse import SseDecoder
+from analysis_worker.provider.sse import SseDecoder
 
 
 def decode(chunks, **bounds):

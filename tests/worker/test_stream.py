@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis_worker import errors
-from analysis_worker.stream import StreamReader, answer_fault
+from analysis_worker.provider.stream import StreamReader, answer_fault
 
 USAGE = {"prompt_tokens": 11, "completion_tokens": 5, "total_tokens": 16}
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis_worker.answers.subtitles import Cue, are_cues, read_cues, to_srt, to_webvtt, write_subtitles
 from analysis_worker.profiles import load_profiles
-from analysis_worker.subtitles import Cue, are_cues, read_cues, to_srt, to_webvtt, write_subtitles
 
 EXAMPLE = Path(__file__).parents[2] / "contracts/examples/completed/v1/valid/subtitles.json"
 ITEMS = [

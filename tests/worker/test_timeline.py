@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis_worker.timeline import SLACK_SECONDS, timeline_faults
+from analysis_worker.answers.timeline import SLACK_SECONDS, timeline_faults
 
 
 def faults(*times, duration_seconds=10.0):

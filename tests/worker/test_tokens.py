@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from analysis_worker import errors
 from analysis_worker.catalogue import load_catalogue
-from analysis_worker.probed import ProbedMedia, join_frames
-from analysis_worker.stream import Uncounted
+from analysis_worker.media.probed import ProbedMedia, join_frames
+from analysis_worker.provider.stream import Uncounted
 from analysis_worker.tokens import (
     InputTokens,
     PixelChoice,

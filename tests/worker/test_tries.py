@@ -3,7 +3,7 @@
 import pytest
 
 from analysis_worker import errors
-from analysis_worker.model_api import Call
+from analysis_worker.provider.model_api import Call
 from analysis_worker.retry import RetryPolicy
 from analysis_worker.tries import Tries, counted, counts, is_tired, most_used, of_question
 from media_contracts import Attempt, Usage

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis_worker.usage import ReportedUsage, read_usage, to_usage
+from analysis_worker.provider.usage import ReportedUsage, read_usage, to_usage
 
 
 def usage_of(document):

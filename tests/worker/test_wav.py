@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis_worker.scratch import ScratchSpace
-from analysis_worker.stream import StreamReader
+from analysis_worker.cutting.scratch import ScratchSpace
+from analysis_worker.provider.stream import StreamReader
 from analysis_worker.wav import HEADER_BYTES, SpeechLost, WavFile, spoken_file
 
 

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Final, Literal
 from opentelemetry.context import get_current
 
 from analysis_worker.accounts import spent
+from analysis_worker.answers.ladder import Rung
 from analysis_worker.ask import Asked, Asker, ask
 from analysis_worker.attempt import Attempter
+from analysis_worker.cutting.picture_media import PictureTools, shrunk_pictures
 from analysis_worker.errors import (
     AnalysisError,
     MediaChanged,
@@ -26,13 +28,11 @@ from analysis_worker.errors import (
 )
 from analysis_worker.fallback import Candidates
 from analysis_worker.fetch import fetch
-from analysis_worker.ladder import Rung
+from analysis_worker.long_media.segment_media import SegmentStore
 from analysis_worker.patience import patiently
-from analysis_worker.picture_media import PictureTools, shrunk_pictures
 from analysis_worker.pipeline.in_segments import ask_in_segments
 from analysis_worker.pipeline.speaking import NOT_SPOKEN, Spoken
 from analysis_worker.plan import plan
-from analysis_worker.segment_media import SegmentStore
 from analysis_worker.speech import SpokenAfter
 from analysis_worker.tries import is_tired
 from analysis_worker.validate import judge
@@ -44,11 +44,11 @@ if TYPE_CHECKING:
     from analysis_worker.analysis_ledger import AnalysisDocument
     from analysis_worker.journey import Journey
     from analysis_worker.ledger import Claim
-    from analysis_worker.media_pipe import MediaPipe
+    from analysis_worker.media.media_pipe import MediaPipe
     from analysis_worker.pipeline.line import Line
     from analysis_worker.pipeline.one_answer import InSegmentsAsked
     from analysis_worker.progress import Progress
-    from analysis_worker.stream import Answer
+    from analysis_worker.provider.stream import Answer
     from analysis_worker.wav import WavFile
     from media_contracts import KafkaRecord, SegmentInfo, WarningInfo
 

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from analysis_worker.absolute_times import in_whole_seconds, shifted
-from analysis_worker.cut_bounds import total_of
 from analysis_worker.errors import (
     AnalysisError,
     LedgerUnreadable,
@@ -28,14 +26,16 @@ from analysis_worker.errors import (
     Stopped,
 )
 from analysis_worker.fallback import ANOTHER_MODEL
+from analysis_worker.long_media.absolute_times import in_whole_seconds, shifted
+from analysis_worker.long_media.cut_bounds import total_of
+from analysis_worker.long_media.segment_call import expected_piece
+from analysis_worker.long_media.segment_format import SUCCEEDED, SegmentDocument, plan_sha256
+from analysis_worker.long_media.segment_ledger import SegmentLedger, Settled
+from analysis_worker.long_media.segment_plan import plan_document, segment_of
+from analysis_worker.long_media.segment_span import segment_span
 from analysis_worker.patience import finished_even_if_cancelled, patiently
 from analysis_worker.pipeline.one_answer import Ended, InSegmentsAsked, infos_of, put_together
 from analysis_worker.pipeline.pieces import Pieces
-from analysis_worker.segment_call import expected_piece
-from analysis_worker.segment_format import SUCCEEDED, SegmentDocument, plan_sha256
-from analysis_worker.segment_ledger import SegmentLedger, Settled
-from analysis_worker.segment_plan import plan_document, segment_of
-from analysis_worker.segment_span import segment_span
 from analysis_worker.values import Findings
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
     from analysis_worker.ask import Asker
     from analysis_worker.ledger import Claim
-    from analysis_worker.segment_tools import SegmentTools
-    from analysis_worker.segments import Segment
+    from analysis_worker.long_media.segment_tools import SegmentTools
+    from analysis_worker.long_media.segments import Segment
     from analysis_worker.values import AnalysisPlan, Job
     from media_contracts import SegmentInfo, WarningInfo
 

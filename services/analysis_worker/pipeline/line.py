@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from analysis_worker.answers.subtitles import NO_SUBTITLES, Subtitles, write_subtitles
 from analysis_worker.completion import Ending, complete
 from analysis_worker.errors import (
     AnalysisError,
@@ -24,7 +25,6 @@ from analysis_worker.patience import CANCEL_GRACE_SECONDS, patiently
 from analysis_worker.pipeline.answering import Answering, Work
 from analysis_worker.pipeline.speaking import NOT_SPOKEN, Spoken, speak
 from analysis_worker.receive import receive
-from analysis_worker.subtitles import NO_SUBTITLES, Subtitles, write_subtitles
 from analysis_worker.values import Delivered, Job, Stage
 from analysis_worker.wav import spoken_file
 
@@ -35,15 +35,15 @@ if TYPE_CHECKING:
     from analysis_worker.accounts import Accounts
     from analysis_worker.analysis_ledger import AnalysisLedger
     from analysis_worker.ask import Asker
-    from analysis_worker.key_gate import KeyGate
+    from analysis_worker.cutting.scratch import ScratchSpace
     from analysis_worker.ledger import Claim
-    from analysis_worker.model_api import ModelApi
+    from analysis_worker.long_media.segment_tools import SegmentTools
     from analysis_worker.pipeline.answering import Later
     from analysis_worker.planner import Planner
     from analysis_worker.progress import Progress
+    from analysis_worker.provider.key_gate import KeyGate
+    from analysis_worker.provider.model_api import ModelApi
     from analysis_worker.retry import RetryPolicy
-    from analysis_worker.scratch import ScratchSpace
-    from analysis_worker.segment_tools import SegmentTools
     from analysis_worker.wav import WavFile
     from media_contracts import AnalysisCompleted, Artifact, WorkerInfo
 

@@ -11,27 +11,27 @@ from typing import TYPE_CHECKING, Literal, assert_never
 
 import orjson
 
-from analysis_worker.absolute_times import in_whole_seconds, shifted
 from analysis_worker.analysis_ledger import AnalysisDocument
 from analysis_worker.ask import Asked, ask
 from analysis_worker.completion import error_of
 from analysis_worker.errors import AnalysisError, LedgerUnreadable, PutOff, ReductionFailed, Stopped
+from analysis_worker.long_media.absolute_times import in_whole_seconds, shifted
+from analysis_worker.long_media.reduce import Merged, Part, ToReduce, joined, reduce_parts
+from analysis_worker.long_media.reduce_call import reduction_call
+from analysis_worker.long_media.segment_format import ReductionDocument, plan_sha256
+from analysis_worker.long_media.segment_report import gap_warning, segment_infos
 from analysis_worker.patience import finished_even_if_cancelled, patiently
-from analysis_worker.reduce import Merged, Part, ToReduce, joined, reduce_parts
-from analysis_worker.reduce_call import reduction_call
-from analysis_worker.segment_format import ReductionDocument, plan_sha256
-from analysis_worker.segment_report import gap_warning, segment_infos
 from analysis_worker.validate import checker, wrong_shape
 from analysis_worker.values import Findings, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from analysis_worker.long_media.segment_format import SegmentDocument
+    from analysis_worker.long_media.segment_ledger import SegmentLedger, Settled
+    from analysis_worker.long_media.segments import Segment
     from analysis_worker.pipeline.pieces import Pieces
-    from analysis_worker.segment_format import SegmentDocument
-    from analysis_worker.segment_ledger import SegmentLedger, Settled
-    from analysis_worker.segments import Segment
-    from analysis_worker.stream import Answer
+    from analysis_worker.provider.stream import Answer
     from media_contracts import ErrorInfo, SegmentInfo, WarningInfo
 
 

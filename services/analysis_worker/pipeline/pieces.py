@@ -11,22 +11,22 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from analysis_worker.ask import Asked, Asker, ask
-from analysis_worker.cut_look import film_source
+from analysis_worker.cutting.scratch_objects import ScratchObjects
 from analysis_worker.errors import MediaTooLarge, ProbeUnavailable, StoreUnavailable
 from analysis_worker.limits import require_budget
-from analysis_worker.scratch_objects import ScratchObjects
-from analysis_worker.segment_call import call_about
-from analysis_worker.segment_media import cut_on_scratch, piece_of
-from analysis_worker.segment_plan import order_of
-from analysis_worker.segments import Cut, Segment
+from analysis_worker.long_media.cut_look import film_source
+from analysis_worker.long_media.segment_call import call_about
+from analysis_worker.long_media.segment_media import cut_on_scratch, piece_of
+from analysis_worker.long_media.segment_plan import order_of
+from analysis_worker.long_media.segments import Cut, Segment
 from analysis_worker.values import Delivery
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from analysis_worker.cut_plan import CutPlan
     from analysis_worker.ledger import Claim
-    from analysis_worker.segment_tools import SegmentTools
+    from analysis_worker.long_media.cut_plan import CutPlan
+    from analysis_worker.long_media.segment_tools import SegmentTools
     from analysis_worker.values import AnalysisPlan, Job, PlannedMedia
     from media_contracts import Money
 

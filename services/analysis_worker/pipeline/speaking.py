@@ -12,11 +12,11 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Final, assert_never
 
 from analysis_worker.accounts import spent
+from analysis_worker.answers.pointer import text_at
 from analysis_worker.ask import Asker, ask
 from analysis_worker.errors import AnalysisError, Stopped
 from analysis_worker.limits import require_budget
 from analysis_worker.outline import texts_of
-from analysis_worker.pointer import text_at
 from analysis_worker.prices import upper_bound
 from analysis_worker.speech import (
     KIND,

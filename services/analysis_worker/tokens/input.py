@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from analysis_worker.cards import Kind, MediaLimits, ModelCard, TokenRule
-    from analysis_worker.probed import ProbedMedia
+    from analysis_worker.media.probed import ProbedMedia
 
 # A film whose container states no rate is counted as if it had this one; only the smallest sampling is sensitive to it.
 ASSUMED_SOURCE_FPS = 25.0

@@ -12,7 +12,7 @@ from analysis_worker.tokens.text import text_tokens
 
 if TYPE_CHECKING:
     from analysis_worker.cards import ModelCard, TokenRule
-    from analysis_worker.stream import Uncounted
+    from analysis_worker.provider.stream import Uncounted
 
 # 16-bit mono at 24 kHz (provider.md §3, "audio payload").
 SPEECH_BYTES_PER_SECOND: Final = 48_000

@@ -1,0 +1,1 @@
+"""Pieces and smaller copies of media, made by child processes on reserved scratch space."""
