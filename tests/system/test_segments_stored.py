@@ -48,17 +48,19 @@ async def test_a_start_with_another_plan_discards_all_segments_and_warns(stack, 
         assert (await ledger_of(store, unique).settle(fewer)).most_left == len(PLAN.segments) > 1
 
 
-async def test_of_two_workers_with_different_plans_one_is_told_to_look_again(stack, unique):
+async def test_of_workers_with_different_plans_one_is_first_and_the_others_know_it(stack, unique):
     async with store_at(stack, stack.environment["S3_ENDPOINT"]) as store:
         ledger = ledger_of(store, unique)
         settled = await asyncio.gather(
             *(ledger.settle(replace(PLAN, detail=detail)) for detail in ("fine", "quick", "extract")),
             return_exceptions=True,
         )
-        lost = [result for result in settled if isinstance(result, StoreUnavailable)]
-        assert len(lost) == len(settled) - 1
+        kept = [result for result in settled if not isinstance(result, StoreUnavailable)]
+        # Who comes when the first has written reads that plan and discards it with a warning; who came beside it may not.
+        assert [result.warning and result.warning.code for result in kept].count(None) == 1
+        assert {result.warning.code for result in kept if result.warning} <= {DISCARDED}
         recorded, _ = await ledger.plan()
-        assert [result.plan for result in settled if result not in lost] == [recorded]
+        assert recorded in [result.plan for result in kept]
 
 
 async def test_a_broken_plan_is_named_and_nothing_is_asked(stack, unique):
