@@ -5,10 +5,10 @@ The forms and their order: docs/decisions/0008-too-large.md.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from media_contracts import Attempt, Money, Usage, WarningInfo
+from analysis_worker.prices import total_of
+from media_contracts import Attempt, Usage, WarningInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -106,16 +106,9 @@ def merged(group: Sequence[Attempt]) -> Attempt:
             "basis": bases.pop() if len(bases) == 1 else "mixed",
             "reason": reasons.pop() if len(reasons) == 1 else "mixed",
             "usage": Usage.sum(one.usage for one in group),
-            "cost": _sum([one.cost for one in group]),
+            "cost": total_of(one.cost for one in group),
         }
     )
-
-
-def _sum(costs: Sequence[Money | None]) -> Money | None:
-    known = [cost for cost in costs if cost is not None]
-    if len(known) < len(costs) or len({cost.currency for cost in known}) != 1:
-        return None
-    return Money.of(sum((cost.decimal for cost in known), Decimal(0)), known[0].currency)
 
 
 def _notice(what: str) -> WarningInfo:

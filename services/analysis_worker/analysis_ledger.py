@@ -7,13 +7,12 @@ them does not pay for the analysis again (law 2). Like segments it lies beside t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Annotated, Final
 
 import orjson
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
 
-from analysis_worker.ledger_format import FORMAT, broken_document, load_document
+from analysis_worker.ledger_format import FORMAT, read_document
 from analysis_worker.provider.stream import Answer
 
 if TYPE_CHECKING:
@@ -88,15 +87,7 @@ def encode_analysis(document: AnalysisDocument) -> bytes:
 
 def decode_analysis(body: bytes, *, where: str) -> AnalysisDocument:
     """An analysis from JSON. :raises LedgerUnreadable: when the object `where` holds anything else."""
-    try:
-        return _analyses().validate_json(orjson.dumps(load_document(body, where=where)), strict=True)
-    except ValidationError as error:
-        raise broken_document(where, error) from None
-
-
-@cache
-def _analyses() -> TypeAdapter[AnalysisDocument]:
-    return TypeAdapter(AnalysisDocument)
+    return read_document(AnalysisDocument, body, where=where)
 
 
 def _key(job: Job) -> str:

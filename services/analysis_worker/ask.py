@@ -27,8 +27,8 @@ from analysis_worker.attempt import Attempter, attempt
 from analysis_worker.errors import AnalysisError, InternalError, PlanAnew, ProviderDown, ProviderRefused, PutOff
 from analysis_worker.fallback import ANOTHER_MODEL
 from analysis_worker.limits import money_left, require_budget
-from analysis_worker.long_media.cut_bounds import total_of
 from analysis_worker.patience import patiently
+from analysis_worker.prices import total_of
 from analysis_worker.provider.model_api import OpenCall
 from analysis_worker.provider.provider_errors import is_of_account
 from analysis_worker.provider.response_schema import plainer

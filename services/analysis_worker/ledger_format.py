@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import orjson
 from pydantic import Field, StrictStr, TypeAdapter, ValidationError
@@ -18,6 +18,7 @@ from analysis_worker.record_format import decode_record, encode_record
 from media_contracts import Attempt, KafkaRecord  # noqa: TC001 - pydantic reads the annotations
 
 FORMAT: Final = 1
+T = TypeVar("T")
 _MOST: Final = 2**53 - 1
 Ordinal = Annotated[int, Field(ge=1, le=_MOST)]
 Tokens = Annotated[int, Field(ge=0, le=_MOST)]
@@ -79,13 +80,7 @@ def encode_claim(claim: ClaimDocument) -> bytes:
 
 def decode_claim(body: bytes, *, where: str) -> ClaimDocument:
     """A claim from JSON. :raises LedgerUnreadable: when the object `where` holds anything else."""
-    document = load_document(body, where=where)
-    try:
-        # As JSON, because only that is strict about types and takes lists for tuples; from what orjson read, so that
-        # an integer beyond its 64 bits is refused here and not when the claim is written again.
-        return _claims().validate_json(orjson.dumps(document), strict=True)
-    except ValidationError as error:
-        raise broken_document(where, error) from None  # pydantic's own words quote what lies there
+    return read_document(ClaimDocument, body, where=where)
 
 
 def encode_answer(answer: AnswerDocument) -> bytes:
@@ -106,7 +101,7 @@ def decode_answer(body: bytes, *, where: str) -> AnswerDocument:
     """An answer from JSON. :raises LedgerUnreadable: when the object `where` holds anything else."""
     document = load_document(body, where=where)
     try:
-        head = _heads().validate_python(document)
+        head = _adapter(_AnswerHead).validate_python(document)
         return AnswerDocument(
             fingerprint=head.fingerprint,
             outcome=head.outcome,
@@ -128,13 +123,22 @@ class _AnswerHead:
 
 
 @cache
-def _claims() -> TypeAdapter[ClaimDocument]:
-    return TypeAdapter(ClaimDocument)
+def _adapter(form: type[Any]) -> TypeAdapter[Any]:
+    return TypeAdapter(form)
 
 
-@cache
-def _heads() -> TypeAdapter[_AnswerHead]:
-    return TypeAdapter(_AnswerHead)
+def read_document(form: type[T], body: bytes, *, where: str) -> T:
+    """The value of that form which lies there. :raises LedgerUnreadable: when the object `where` holds anything else."""
+    document = load_document(body, where=where)
+    try:
+        # As JSON, because only that is strict about types and takes lists for tuples; from what orjson read, so that
+        # an integer beyond its 64 bits is refused here and not when the document is written again.
+        found: T = _adapter(form).validate_json(  # type: ignore[arg-type]  # a class is hashable (mypy issue 11470)
+            orjson.dumps(document), strict=True
+        )
+    except ValidationError as error:
+        raise broken_document(where, error) from None  # pydantic's own words quote what lies there
+    return found
 
 
 def load_document(body: bytes, *, where: str) -> dict[str, Any]:

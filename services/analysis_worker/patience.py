@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 PATIENT: Final = RetryPolicy(max_attempts=2**31, base_seconds=0.2, cap_seconds=10)
 CANCEL_GRACE_SECONDS: Final = 5
+OUTAGE_PAUSE_SECONDS: Final = 1.0
+"""Before what met an outage of the store, or of this machine, is begun anew."""
 
 
 async def patiently(operation: Callable[[], Awaitable[T]], *, wait: Callable[[float], Awaitable[None]]) -> T:

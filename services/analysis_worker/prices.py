@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from media_contracts import Cost, Money
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import date
 
     from analysis_worker.cards import ModelCard, PriceList, Tariff
@@ -117,6 +117,15 @@ def upper_bound(
     if tariff == "batch":
         total *= prices.batch_factor or Decimal(1)
     return Money.of(total.quantize(_SMALLEST, rounding=ROUND_CEILING), prices.currency)
+
+
+def total_of(costs: Iterable[Money | None]) -> Money | None:
+    """The sum of prices or bounds; None when there is none, one is unknown, or one is of another currency."""
+    known = list(costs)
+    amounts = [cost for cost in known if cost is not None]
+    if not amounts or len(amounts) < len(known) or len({cost.currency for cost in amounts}) > 1:
+        return None
+    return Money.of(sum((cost.decimal for cost in amounts), Decimal(0)), amounts[0].currency)
 
 
 def _list_for(card: ModelCard, region: str, tariff: Tariff, day: date | None) -> PriceList | None:

@@ -15,12 +15,12 @@ from analysis_worker.cutting.shrink import SPEEDS
 from analysis_worker.errors import Rejected
 from analysis_worker.limits import fits_inline
 from analysis_worker.local import BUCKET, SCRATCH_BYTES, LocalFiles
-from analysis_worker.long_media.cut_bounds import total_of
 from analysis_worker.media.probe import ProbePool
 from analysis_worker.outline import cost_bound, outline, read_wishes
 from analysis_worker.pipeline.speaking import reading_plan
 from analysis_worker.plan import plan
 from analysis_worker.planner import Planner
+from analysis_worker.prices import total_of
 from analysis_worker.receive import receive
 from analysis_worker.speech import SpokenAfter
 from analysis_worker.values import Delivered, Delivery, PlannedMedia

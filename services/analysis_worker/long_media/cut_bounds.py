@@ -6,7 +6,6 @@ Each call is held against the card's limits here, so that what cannot be asked i
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +13,11 @@ from analysis_worker.errors import ScratchTooSmall
 from analysis_worker.long_media.reduce_call import reduction_bound
 from analysis_worker.long_media.segment_call import call_about, expected_piece
 from analysis_worker.long_media.segment_plan import order_of
+from analysis_worker.prices import total_of
 from analysis_worker.tokens import InputTokens
-from media_contracts import Estimate, Money
+from media_contracts import Estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import date
 
     from analysis_worker.cards import ModelCard
@@ -76,15 +75,6 @@ def bounded(
 def _on_the_way_of(call: AnalysisPlan, plan: AnalysisPlan, index: int) -> tuple[PlannedMedia, ...]:
     changed = replace(plan.media[index], delivery=call.media[index].delivery)
     return (*plan.media[:index], changed, *plan.media[index + 1 :])
-
-
-def total_of(costs: Iterable[Money | None]) -> Money | None:
-    """The sum of bounds; None when one is unknown, or of another currency."""
-    known = list(costs)
-    amounts = [cost for cost in known if cost is not None]
-    if not amounts or len(amounts) < len(known) or len({cost.currency for cost in amounts}) > 1:
-        return None
-    return Money.of(sum((cost.decimal for cost in amounts), Decimal(0)), amounts[0].currency)
 
 
 def require_scratch(plan: AnalysisPlan, cut: CutPlan, source: FilmSource, *, public: bool, scratch_bytes: int) -> None:

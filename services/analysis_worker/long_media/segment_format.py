@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass
-from functools import cache
 from typing import Annotated, Literal
 
 import orjson
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
 
 from analysis_worker.errors import LedgerUnreadable
-from analysis_worker.ledger_format import FORMAT, broken_document, load_document
+from analysis_worker.ledger_format import FORMAT, broken_document, read_document
 from media_contracts import Attempt  # noqa: TC001 - pydantic reads the annotations
 
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
@@ -96,10 +95,7 @@ def encode_plan(plan: PlanDocument) -> bytes:
 
 def decode_plan(body: bytes, *, where: str) -> PlanDocument:
     """A plan from JSON. :raises LedgerUnreadable: when the object `where` holds anything else."""
-    try:
-        plan = _plans().validate_json(orjson.dumps(load_document(body, where=where)), strict=True)
-    except ValidationError as error:
-        raise broken_document(where, error) from None
+    plan = read_document(PlanDocument, body, where=where)
     if [segment.index for segment in plan.segments] != list(range(len(plan.segments))):
         raise broken_document(where, ValueError("segments out of order"))
     return plan
@@ -128,10 +124,7 @@ def encode_segment(segment: SegmentDocument) -> bytes:
 
 def decode_segment(body: bytes, *, where: str) -> SegmentDocument:
     """A segment from JSON. :raises LedgerUnreadable: when the object `where` holds anything else."""
-    try:
-        segment = _segments().validate_json(orjson.dumps(load_document(body, where=where)), strict=True)
-    except ValidationError as error:
-        raise broken_document(where, error) from None
+    segment = read_document(SegmentDocument, body, where=where)
     if (segment.outcome == SUCCEEDED) != (segment.findings is not None):
         raise LedgerUnreadable(f"{where} says {segment.outcome!r} and findings disagree: look at it, then remove it")
     return segment
@@ -146,25 +139,7 @@ def encode_reduction(reduction: ReductionDocument) -> bytes:
 
 def decode_reduction(body: bytes, *, where: str) -> ReductionDocument:
     """A reduction from JSON. :raises LedgerUnreadable: when the object `where` holds anything else."""
-    try:
-        return _reductions().validate_json(orjson.dumps(load_document(body, where=where)), strict=True)
-    except ValidationError as error:
-        raise broken_document(where, error) from None
+    return read_document(ReductionDocument, body, where=where)
 
 
 SUCCEEDED = "succeeded"
-
-
-@cache
-def _plans() -> TypeAdapter[PlanDocument]:
-    return TypeAdapter(PlanDocument)
-
-
-@cache
-def _segments() -> TypeAdapter[SegmentDocument]:
-    return TypeAdapter(SegmentDocument)
-
-
-@cache
-def _reductions() -> TypeAdapter[ReductionDocument]:
-    return TypeAdapter(ReductionDocument)

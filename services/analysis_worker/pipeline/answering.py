@@ -29,7 +29,7 @@ from analysis_worker.errors import (
 from analysis_worker.fallback import Candidates
 from analysis_worker.fetch import fetch
 from analysis_worker.long_media.segment_media import SegmentStore
-from analysis_worker.patience import patiently
+from analysis_worker.patience import OUTAGE_PAUSE_SECONDS, patiently
 from analysis_worker.pipeline.in_segments import ask_in_segments
 from analysis_worker.pipeline.speaking import NOT_SPOKEN, Spoken
 from analysis_worker.plan import plan
@@ -57,7 +57,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 MAX_REPLANS: Final = 3
-OUTAGE_PAUSE_SECONDS: Final = 1.0
 
 
 @dataclass(kw_only=True, slots=True)

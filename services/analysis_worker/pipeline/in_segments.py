@@ -27,7 +27,6 @@ from analysis_worker.errors import (
 )
 from analysis_worker.fallback import ANOTHER_MODEL
 from analysis_worker.long_media.absolute_times import in_whole_seconds, shifted
-from analysis_worker.long_media.cut_bounds import total_of
 from analysis_worker.long_media.segment_call import expected_piece
 from analysis_worker.long_media.segment_format import SUCCEEDED, SegmentDocument, plan_sha256
 from analysis_worker.long_media.segment_ledger import SegmentLedger, Settled
@@ -36,6 +35,7 @@ from analysis_worker.long_media.segment_span import segment_span
 from analysis_worker.patience import finished_even_if_cancelled, patiently
 from analysis_worker.pipeline.one_answer import Ended, InSegmentsAsked, infos_of, put_together
 from analysis_worker.pipeline.pieces import Pieces
+from analysis_worker.prices import total_of
 from analysis_worker.values import Findings
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from analysis_worker.ask import Asked, Asker, ask
 from analysis_worker.cutting.scratch_objects import ScratchObjects
@@ -19,6 +19,7 @@ from analysis_worker.long_media.segment_call import call_about
 from analysis_worker.long_media.segment_media import cut_on_scratch, piece_of
 from analysis_worker.long_media.segment_plan import order_of
 from analysis_worker.long_media.segments import Cut, Segment
+from analysis_worker.patience import OUTAGE_PAUSE_SECONDS
 from analysis_worker.values import Delivery
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from media_contracts import Money
 
 log = logging.getLogger(__name__)
-OUTAGE_PAUSE_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
